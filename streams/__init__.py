@@ -1,0 +1,1 @@
+"""What moves: topics, codecs, clients, publishing, watermarks and lag."""

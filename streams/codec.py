@@ -1,0 +1,66 @@
+"""From a Kafka record to a listing event, and back; what can't be read becomes a BadMessage."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from schemas.listing import INT64_MAX, ListingEvent
+from schemas.source import Source
+from streams.failures import BadMessage
+
+Headers = Iterable[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it came, before anything was read into it."""
+
+    source: Source
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How often this record was tried before: a replayed dead letter says so in its headers."""
+        text = dict(self.headers).get("attempts") or b"0"
+        return int(text) if text.isdigit() else 0
+
+
+def encode_listing(event: ListingEvent) -> bytes:
+    """A listing event as the JSON that `decode_listing` reads."""
+    return event.model_dump_json(exclude_defaults=True, exclude={"event"}, by_alias=True).encode()
+
+
+def decode_listing(record: Record) -> ListingEvent:
+    """The event in `record`; raises BadMessage (deserialize, schema, key-mismatch)."""
+    key = (record.key or b"").decode("utf-8", errors="replace")
+    if record.value is None:
+        return _removal(record, key)
+    try:
+        event = ListingEvent.model_validate_json(record.value)
+    except ValidationError as error:
+        raise _bad(error) from None
+    if event.listing_id != key:
+        raise BadMessage("key-mismatch", f"the key is {key[:200]!r}, the listing_id {event.listing_id!r}")
+    return event
+
+
+def _removal(record: Record, key: str) -> ListingEvent:
+    """A null value removes the listing; its version can only come from the header, never from a clock."""
+    text = (dict(record.headers).get("version") or b"").decode(errors="replace")
+    if not (text.isascii() and text.isdigit() and int(text) <= INT64_MAX):
+        raise BadMessage("schema", f"a null value must carry the header version, an integer; it has {text[:50]!r}")
+    try:
+        return ListingEvent(listing_id=key, version=int(text), status="removed")
+    except ValidationError as error:
+        raise _bad(error) from None
+
+
+def _bad(error: ValidationError) -> BadMessage:
+    first = error.errors(include_url=False, include_input=False)[0]
+    reason = "deserialize" if first["type"] == "json_invalid" else "schema"
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return BadMessage(reason, f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}")

@@ -1,0 +1,94 @@
+"""Every setting, read in one place from `LOOKALIKE_*` environment variables and a `.env` file."""
+
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streams.failures import CommandFailed
+
+_PREFIX = "LOOKALIKE_"
+_HOST_PATTERN = re.compile(r"(\*|(\*\.)?[a-z0-9_][a-z0-9_.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?", re.IGNORECASE)
+
+
+class Settings(BaseSettings):
+    """What the operator chose; frozen, so that what was chosen is never confused with what was counted."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    kafka: str = Field("127.0.0.1:29092", description="bootstrap servers")
+    kafka_config: dict[str, Any] = Field(
+        default_factory=dict, description="further client settings, librdkafka's spelling"
+    )
+    prefix: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="before every topic, group, alias, collection")
+    milvus: str = Field("http://127.0.0.1:29530", pattern=r"^https?://", description="URI of a Milvus server")
+    milvus_token: SecretStr = Field(SecretStr(""), description="token or user:password; never logged")
+    model: str = Field("", description="model folder, or Hugging Face id org/name@revision; empty: the bundled model")
+    data: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("lookalike"), description="local stack, models, records"
+    )
+    image_roots: Annotated[tuple[Path, ...], NoDecode] = Field((), description="folders for file:// images")
+    image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(("*",), description="hosts that images may come from")
+    log: Literal["console", "json"] | None = Field(None, description="console on a terminal, else json")
+
+    @field_validator("image_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("image_roots")
+    @classmethod
+    def _absolute_roots(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(root.expanduser().resolve() for root in roots)
+
+    @field_validator("image_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _known_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST_PATTERN.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host, *.domain, host:port or *")
+        return hosts
+
+    @field_validator("data")
+    @classmethod
+    def _absolute_data(cls, data: Path) -> Path:
+        return data.expanduser().absolute()
+
+    @cached_property
+    def cache(self) -> Path:
+        """Where what can be fetched again lives: the local broker's jars. Shared by all catalogues of a user."""
+        return platformdirs.user_cache_path("lookalike")
+
+    def named(self, name: str) -> str:
+        """`name` of a topic, group, alias or collection, with the operator's prefix before it."""
+        return self.prefix + name
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment and `.env`; `given` (command-line options) win where they are not None.
+
+    Raises CommandFailed (exit 2) with one line that names the variable that is unknown or has a bad value.
+    """
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted({*os.environ, *dotenv_values(".env")}):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            raise CommandFailed(f"{name} is not a setting of Lookalike; the settings are {', '.join(sorted(known))}", 2)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = _PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
+        raise CommandFailed(f"{variable}: {first['msg']} (got {first['input']!r})", 2) from None
+    except ValueError as error:  # a JSON value that can't be parsed, raised by the settings source
+        raise CommandFailed(f"a LOOKALIKE_* variable can't be read: {error}", 2) from None

@@ -1,0 +1,103 @@
+"""Every topic, declared once, and what creates or checks them."""
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from streams.clients import await_kafka
+from streams.failures import CommandFailed
+from streams.settings import Settings
+
+DAY_MS = 86_400_000
+LISTING_PARTITIONS = 12
+"""As many index workers as may share the work; growing it later would move keys between owners."""
+
+CREATED, UPDATED, RETRY = "listing-created", "listing-updated", "listing-retry"
+INDEXED, DEAD_LETTER = "listing-indexed", "listing-dead-letter"
+LISTING_TOPICS = (CREATED, UPDATED, RETRY)
+"""What index workers read: equal partition counts and keys, so that one worker owns a listing."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it should be; `policy` is its cleanup policy, `config` what else is promised of it."""
+
+    name: str
+    partitions: int
+    policy: str
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def _kept(days: int, **config: str) -> dict[str, str]:
+    return {"retention.ms": str(days * DAY_MS), **{name.replace("_", "."): value for name, value in config.items()}}
+
+
+TOPICS = (
+    # A removal by null value must outlive the longest rebuild, or listing-created would bring the listing back.
+    Topic(CREATED, LISTING_PARTITIONS, "compact", {"delete.retention.ms": str(30 * DAY_MS)}),
+    Topic(UPDATED, LISTING_PARTITIONS, "compact", {"delete.retention.ms": str(30 * DAY_MS)}),
+    Topic(RETRY, LISTING_PARTITIONS, "delete", _kept(7)),
+    Topic(INDEXED, LISTING_PARTITIONS, "delete", _kept(7)),
+    # The raw bytes of the largest source record, and headers beside them.
+    Topic(DEAD_LETTER, LISTING_PARTITIONS, "delete", _kept(30, max_message_bytes="8000000")),
+)
+
+
+@dataclass(frozen=True)
+class TopicReport:
+    """What a topic is; `problem` says how it differs from what it should be, empty where it does not."""
+
+    name: str
+    partitions: int
+    policy: str
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the topic is as declared."""
+        return not self.problem
+
+
+def create(settings: Settings, seconds: float = 10.0) -> list[TopicReport]:
+    """Create what is missing, then report on all; safe to repeat. Raises CommandFailed (3) where Kafka is away."""
+    client = await_kafka(settings, seconds)
+    there = client.list_topics(timeout=10).topics
+    missing = [
+        NewTopic(settings.named(topic.name), topic.partitions, config={"cleanup.policy": topic.policy, **topic.config})
+        for topic in TOPICS
+        if settings.named(topic.name) not in there
+    ]
+    for name, done in (client.create_topics(missing) if missing else {}).items():
+        try:
+            done.result(timeout=30)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
+                raise CommandFailed(f"topic {name} can't be created: {error.args[0].str()}") from None
+    return check(settings, client)
+
+
+def check(settings: Settings, client: AdminClient | None = None) -> list[TopicReport]:
+    """How each topic differs from its declaration."""
+    client = client or await_kafka(settings)
+    there = client.list_topics(timeout=10).topics
+    names = [settings.named(topic.name) for topic in TOPICS if settings.named(topic.name) in there]
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    described = client.describe_configs(resources) if resources else {}
+    policies = {resource.name: done.result()["cleanup.policy"].value for resource, done in described.items()}
+    found = {name: (len(there[name].partitions), policies[name]) for name in names}
+    listing_counts = {found[name][0] for name in map(settings.named, LISTING_TOPICS) if name in found}
+    return [_compare(topic, found.get(settings.named(topic.name)), listing_counts, settings) for topic in TOPICS]
+
+
+def _compare(topic: Topic, found: tuple[int, str] | None, listing_counts: set[int], settings: Settings) -> TopicReport:
+    name = settings.named(topic.name)
+    if found is None:
+        return TopicReport(name, 0, "", "missing; `lookalike topics create` creates it")
+    partitions, policy = found
+    problem = ""
+    if policy != topic.policy:
+        problem = f"cleanup.policy is {policy}, should be {topic.policy}"
+    elif topic.name in LISTING_TOPICS and len(listing_counts) > 1:
+        problem = f"listing topics have different partition counts {sorted(listing_counts)}; one listing, two owners"
+    return TopicReport(name, partitions, policy, problem)

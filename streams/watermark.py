@@ -1,0 +1,60 @@
+"""How far a partition is done: the lowest offset that is not finished is what may be committed."""
+
+import threading
+from collections import deque
+
+
+class Watermark:
+    """The offsets in hand of one assigned partition; safe to use from several threads.
+
+    Offsets begin in increasing order and finish in any. An offset that Kafka left out (compaction, a transaction
+    marker) was never begun, so it holds nothing back. After `close` (the partition went to another worker) nothing
+    that finishes counts any more.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: deque[int] = deque()
+        self._finished: set[int] = set()
+        self._next: int | None = None
+        self._closed = False
+
+    def begin(self, offset: int) -> bool:
+        """Take `offset` in hand; False where it was begun before, so that a record delivered twice is done once."""
+        with self._lock:
+            if self._next is not None and offset < self._next:
+                return False
+            self._begun.append(offset)
+            self._next = offset + 1
+            return True
+
+    def finish(self, offset: int) -> None:
+        """Say that `offset` is done: written, superseded or dead-lettered."""
+        with self._lock:
+            self._finished.add(offset)
+            while self._begun and self._begun[0] in self._finished:
+                self._finished.remove(self._begun.popleft())
+
+    @property
+    def committable(self) -> int | None:
+        """The offset to commit: everything below it is finished. None before the first record and after `close`."""
+        with self._lock:
+            if self._closed:
+                return None
+            return self._begun[0] if self._begun else self._next
+
+    @property
+    def in_hand(self) -> int:
+        """How many offsets are begun and not finished, or wait for a lower one that is not."""
+        with self._lock:
+            return len(self._begun)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the partition is no longer ours."""
+        return self._closed
+
+    def close(self) -> None:
+        """The partition went to another worker: nothing of it may be written or committed any more."""
+        with self._lock:
+            self._closed = True

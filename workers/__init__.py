@@ -1,0 +1,1 @@
+"""What works: indexing, vectors, models, the local stack and the command line."""

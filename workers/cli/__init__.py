@@ -1,0 +1,54 @@
+"""The program `lookalike`: one file a family of commands, gathered here."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.failures import CommandFailed
+from streams.log import set_up_log
+from streams.settings import read_settings
+from workers.cli import stack
+from workers.cli.output import say
+
+app = typer.Typer(
+    name="lookalike",
+    help="Visually similar items for a marketplace: listings in by Kafka, neighbours out of Milvus.",
+    epilog="Example: lookalike up --detach && lookalike publish --images ~/Pictures && lookalike status",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def program(
+    context: typer.Context,
+    kafka: Annotated[str | None, typer.Option(help="Bootstrap servers [LOOKALIKE_KAFKA].")] = None,
+    milvus: Annotated[str | None, typer.Option(help="URI of Milvus [LOOKALIKE_MILVUS].")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Before every name [LOOKALIKE_PREFIX].")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where local data lives [LOOKALIKE_DATA].")] = None,
+    log: Annotated[str | None, typer.Option(help="console or json [LOOKALIKE_LOG].")] = None,
+) -> None:
+    """Read the settings once, before any command."""
+    settings = read_settings(kafka=kafka, milvus=milvus, prefix=prefix, data=data, log=log)
+    set_up_log(settings.log)
+    context.obj = settings
+
+
+app.command()(stack.up)
+app.command()(stack.down)
+
+
+def main() -> None:
+    """Run the program; a failed command ends with one line and its exit status, Ctrl-C with 130."""
+    try:
+        app(standalone_mode=False)
+    except CommandFailed as failure:
+        say(f"lookalike: {failure}")
+        sys.exit(failure.code)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)

@@ -1,0 +1,47 @@
+"""What every command shares: its settings, one JSON document or lines for people, and how an error ends it."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, cast
+
+import typer
+
+from streams.settings import Settings
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings that the program's own options and the environment gave."""
+    return cast("Settings", context.find_root().obj)
+
+
+def show(document: Mapping[str, Any], *, as_json: bool, lines: Callable[[], str]) -> None:
+    """Print `document` as JSON, or what `lines` returns for people."""
+    text = json.dumps(document, ensure_ascii=False, default=str) if as_json else lines()
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """A line for people on stderr: progress, hints and errors, never a result."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Aligned columns: text to the left, numbers to the right."""
+    cells = [headings, *(tuple("–" if value is None else str(value) for value in row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    numeric = [
+        bool(rows) and all(isinstance(row[column], int | float | None) for row in rows)
+        for column in range(len(headings))
+    ]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    )
