@@ -58,9 +58,14 @@ def _removal(record: Record, key: str) -> ListingEvent:
         raise _bad(error) from None
 
 
-def _bad(error: ValidationError) -> BadMessage:
+def why_invalid(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line that names the field, and how many more there are."""
     first = error.errors(include_url=False, include_input=False)[0]
-    reason = "deserialize" if first["type"] == "json_invalid" else "schema"
     where = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return BadMessage(reason, f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}")
+    return f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}"
+
+
+def _bad(error: ValidationError) -> BadMessage:
+    kind = error.errors(include_url=False, include_input=False)[0]["type"]
+    return BadMessage("deserialize" if kind == "json_invalid" else "schema", why_invalid(error))

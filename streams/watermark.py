@@ -3,6 +3,8 @@
 import threading
 from collections import deque
 
+from streams.failures import Broken
+
 
 class Watermark:
     """The offsets in hand of one assigned partition; safe to use from several threads.
@@ -16,13 +18,23 @@ class Watermark:
         self._lock = threading.Lock()
         self._begun: deque[int] = deque()
         self._finished: set[int] = set()
-        self._next: int | None = None
+        self._first: int | None = None
+        self._next = 0
+        self._released = False
         self._closed = False
 
     def begin(self, offset: int) -> bool:
-        """Take `offset` in hand; False where it was begun before, so that a record delivered twice is done once."""
+        """Take `offset` in hand; False where it was begun before, so that a record delivered twice is done once.
+
+        Raises Broken for an offset below the first of this assignment: then the first was left over from an earlier
+        one, and committing past it could lose what lies between.
+        """
         with self._lock:
-            if self._next is not None and offset < self._next:
+            if self._first is None:
+                self._first = offset
+            elif offset < self._first:
+                raise Broken(f"offset {offset} came after the assignment had begun at {self._first}")
+            elif offset < self._next:
                 return False
             self._begun.append(offset)
             self._next = offset + 1
@@ -39,7 +51,7 @@ class Watermark:
     def committable(self) -> int | None:
         """The offset to commit: everything below it is finished. None before the first record and after `close`."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._first is None:
                 return None
             return self._begun[0] if self._begun else self._next
 
@@ -50,11 +62,20 @@ class Watermark:
             return len(self._begun)
 
     @property
+    def released(self) -> bool:
+        """Whether the partition is no longer ours to write to."""
+        return self._released
+
+    @property
     def closed(self) -> bool:
-        """Whether the partition is no longer ours."""
+        """Whether the partition is no longer ours at all."""
         return self._closed
 
+    def release(self) -> None:
+        """The partition is being taken away: begin no further write; what is being written may still finish."""
+        self._released = True
+
     def close(self) -> None:
-        """The partition went to another worker: nothing of it may be written or committed any more."""
+        """The partition went to another worker: nothing that finishes counts, nothing may be committed."""
         with self._lock:
             self._closed = True

@@ -9,7 +9,7 @@ import typer
 from streams.failures import CommandFailed
 from streams.log import set_up_log
 from streams.settings import read_settings
-from workers.cli import stack
+from workers.cli import ask, events, look, publish, stack, worker
 from workers.cli.output import say
 
 app = typer.Typer(
@@ -39,16 +39,21 @@ def program(
 
 app.command()(stack.up)
 app.command()(stack.down)
+app.command()(publish.publish)
+app.command()(ask.neighbors)
+app.command()(look.lag)
+app.command()(look.status)
+app.command()(look.explain)
+app.add_typer(events.topics, name="topics")
+app.add_typer(events.dead_letters, name="dead-letters")
+app.command()(events.schema)
+app.add_typer(worker.app, name="worker")
 
 
 def main() -> None:
-    """Run the program; a failed command ends with one line and its exit status, Ctrl-C with 130."""
+    """Run the program; a failed command ends with one line and its exit status."""
     try:
-        app(standalone_mode=False)
+        app()
     except CommandFailed as failure:
         say(f"lookalike: {failure}")
         sys.exit(failure.code)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)

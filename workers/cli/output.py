@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, cast
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Self, cast
 
 import typer
 
@@ -30,7 +31,32 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-def table(headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+class Progress:
+    """A line on stderr that counts up, on a terminal only, at most ten times a second."""
+
+    def __init__(self, word: str, total: int | None = None) -> None:
+        self._word, self._of = word, f" of {total}" if total is not None else ""
+        self._shown_at = 0.0
+        self._active = sys.stderr.isatty()
+
+    def show(self, count: int, more: str = "") -> None:
+        """Show that `count` are done."""
+        now = time.monotonic()
+        if self._active and now - self._shown_at >= 0.1:
+            self._shown_at = now
+            sys.stderr.write(f"\r\x1b[K{count}{self._of} {self._word}{more}")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active and self._shown_at:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def table(headings: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     """Aligned columns: text to the left, numbers to the right."""
     cells = [headings, *(tuple("–" if value is None else str(value) for value in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]

@@ -1,0 +1,138 @@
+"""Real servers for tests: Apache Kafka with Milvus Lite, and a Milvus standalone; on free ports, gone at the end."""
+
+import contextlib
+import fcntl
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.settings import Settings
+from workers.local.ports import free_port
+from workers.local.supervise import Stack
+
+_HEALTHY_WITHIN = 60.0  # seconds; seven where the machine is quiet
+
+
+def local_settings(data: Path, **more: Any) -> Settings:
+    """Settings of a stack of its own: free ports, everything below `data`."""
+    chosen: dict[str, Any] = {
+        "kafka": f"127.0.0.1:{free_port()}",
+        "milvus": f"http://127.0.0.1:{free_port()}",
+        "data": data,
+    } | more
+    return Settings(**chosen)
+
+
+@contextlib.contextmanager
+def kafka_and_lite(data: Path, **more: Any) -> Iterator[Settings]:
+    """Apache Kafka and Milvus Lite with the topics created and no worker; about four seconds to start.
+
+    Yields the settings that lead there. Start it once per run; tests keep apart by their own `prefix`.
+    """
+    settings = local_settings(data, **more)
+    with Stack(settings, workers=0):
+        yield settings
+
+
+def standalone_missing() -> str:
+    """Why a Milvus standalone can't run here; empty where it can."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return f"the packaged Milvus standalone runs on Linux x86-64 only, this is {sys.platform} {platform.machine()}"
+    try:
+        import milvus  # noqa: F401
+    except ImportError:
+        return "the development package milvus==2.3.5 is not installed"
+    return ""
+
+
+@contextlib.contextmanager
+def standalone_milvus(data: Path) -> Iterator[str]:
+    """A Milvus 2.3.5 standalone; yields its URI. Skips the test that asks where it can't run.
+
+    All of its ports are free ones (etcd's too), so that several run side by side; the log is `data`/milvus.log.
+    """
+    reason = standalone_missing()
+    if reason:
+        pytest.skip(reason)
+    data.mkdir(parents=True, exist_ok=True)
+    program = _unpacked(Settings().cache / "milvus-standalone")
+    port, health_port = _configure(data), free_port()
+    environment = {
+        **os.environ,
+        "DEPLOY_MODE": "STANDALONE",
+        "METRICS_PORT": str(health_port),
+        "MILVUSCONF": str(data / "configs"),
+        "MILVUS_RUN_DIR": str(data / "run"),
+        "LD_LIBRARY_PATH": str(program.parent),
+    }
+    with (data / "milvus.log").open("ab") as log:
+        server = subprocess.Popen(
+            [program, "run", "standalone"],
+            cwd=data,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _await_health(server, health_port, data / "milvus.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # its data goes with the test; an orderly end takes five seconds
+        server.wait()
+
+
+def _unpacked(folder: Path) -> Path:
+    """The program, unpacked once (246 MB, four seconds) for all runs of this user."""
+    from milvus import _initialize_data_files
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _initialize_data_files(str(folder))
+    return folder / "bin" / "milvus"
+
+
+def _configure(data: Path) -> int:
+    """Write the server's and its etcd's settings; the port it will listen on."""
+    from milvus import MilvusServerConfig
+
+    config = MilvusServerConfig(data_dir=str(data))
+    names = [name for name in config.configurable_items if name.endswith("_port")]
+    config.update(**{name: free_port() for name in names})
+    # Without a file of its own the built-in etcd listens on 2379 and 2380, whatever the port in Milvus' settings.
+    etcd = data / "etcd.yaml"
+    config.template_text = config.template_text.replace("\netcd:\n", f"\netcd:\n  config:\n    path: {etcd}\n", 1)
+    client, peer = (f"http://127.0.0.1:{port}" for port in (config.configs["etcd_port"], free_port()))
+    etcd.write_text(
+        f"name: default\ndata-dir: {data}/etcd\n"
+        f"listen-client-urls: {client}\nadvertise-client-urls: {client}\n"
+        f"listen-peer-urls: {peer}\ninitial-advertise-peer-urls: {peer}\ninitial-cluster: default={peer}\n"
+    )
+    config.set("log.level", "warn")
+    config.resolve()
+    return int(config.get("proxy_port"))
+
+
+def _await_health(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _HEALTHY_WITHIN
+    while server.poll() is None and time.monotonic() < deadline:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as page,
+        ):
+            if b"OK" in page.read():
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"Milvus standalone is not healthy (exit status {server.poll()}); see {log}")

@@ -1,0 +1,91 @@
+"""`lookalike up` and `lookalike down`: the whole thing on one machine."""
+
+import signal
+from typing import Annotated, Any
+
+import typer
+
+from streams.settings import Settings
+from workers.cli.output import JsonOption, say, settings_of, show, table
+from workers.local.detach import start_detached, stop
+from workers.local.jars import jars
+from workers.local.state import log_file, read_state
+from workers.local.supervise import Stack
+
+
+def up(
+    context: typer.Context,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Index workers to run.")] = 1,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once all is running; `down` stops it.")] = False,
+    fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Fetch Kafka for later use, start nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start Apache Kafka, Milvus Lite and the index workers on this machine, and keep them running.
+
+    Each is a process of its own, restarted when it dies; data and logs stay in LOOKALIKE_DATA.
+
+    Example: lookalike up --workers 2 --detach
+    """
+    settings = settings_of(context)
+    if fetch_only:
+        folder = jars(settings)
+        show({"jars": str(folder)}, as_json=as_json, lines=lambda: f"Apache Kafka is in {folder}.")
+    elif detach:
+        state = start_detached(settings, workers)
+        _show_stack(settings, state, as_json=as_json, ending="`lookalike down` stops it.")
+    else:
+        _run(settings, workers, as_json=as_json)
+
+
+def down(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Stop the local stack, detached or not, and wait for its end; its data stays.
+
+    Example: lookalike down
+    """
+    settings = settings_of(context)
+    stopped = stop(settings)
+    said = f"Stopped {', '.join(stopped)}." if stopped else f"No local stack is up for {settings.data}."
+    document = _public(read_state(settings))
+    if stopped or as_json:
+        show(document, as_json=as_json, lines=lambda: said)
+    else:
+        say(said)
+
+
+def _run(settings: Settings, workers: int, *, as_json: bool) -> None:
+    """In the foreground: until SIGINT, SIGTERM or a closed terminal; the same once more ends it at once."""
+    jars(settings)  # while Ctrl-C still ends at once: a first fetch may be slow
+    stack = Stack(settings, workers=workers)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stack.interrupt())
+    with stack:
+        _show_stack(settings, stack.document(), as_json=as_json, ending="Ctrl-C stops it.")
+        stack.ended.wait()
+        say("stopping: workers first, then Milvus Lite and Kafka …")
+    if stack.failure:
+        raise stack.failure
+
+
+def _show_stack(settings: Settings, state: dict[str, Any], *, as_json: bool, ending: str) -> None:
+    addresses = {"kafka": state["kafka"], "milvus": state["milvus"]}
+
+    def lines() -> str:
+        rows: list[tuple[object, ...]] = [
+            (
+                entry["name"],
+                entry["pid"],
+                entry["state"],
+                addresses.get(entry["name"], ""),
+                log_file(settings, entry["name"]),
+            )
+            for entry in state["processes"]
+        ]
+        return f"{table(('process', 'pid', 'state', 'address', 'log'), rows)}\n\nAll is running. {ending}"
+
+    show(_public(state), as_json=as_json, lines=lines)
+
+
+def _public(state: dict[str, Any]) -> dict[str, Any]:
+    """What `--json` promises, without what the supervisor keeps for itself."""
+    processes = [{name: entry[name] for name in ("name", "pid", "state")} for entry in state["processes"]]
+    return {"kafka": state["kafka"], "milvus": state["milvus"], "processes": processes}

@@ -1,0 +1,73 @@
+"""The whole pipeline, in one place.
+
+    take ▸ planner: fold ▸ guard ─┬─► pictures: fetch ▸ decode ▸ encode ─┬─► writer: guard ▸ upsert ▸ settle ▸ finish
+                                  └──────────────────────────────────────┘
+
+Why it is not a loop over batches: while one batch is encoded, the next must be fetched and decoded, or the encoder
+waits; while a picture takes ten seconds to arrive, prices must go on changing. So each stage has its own thread, what
+is in hand is bounded by `Room`, and an event is finished (its offset may be committed) only when its end is told.
+"""
+
+from collections.abc import Callable
+
+from streams.settings import Settings
+from workers.index import metrics
+from workers.index.change import Received
+from workers.index.fetch import Fetcher
+from workers.index.fold import Fold
+from workers.index.limits import Capacity, ImageLimits
+from workers.index.pictures import Pictures
+from workers.index.planner import Planner
+from workers.index.reporter import Reporter
+from workers.index.room import Room
+from workers.index.settle import Settler
+from workers.index.stages import Stages
+from workers.index.work import Queues
+from workers.index.writer import Writer
+from workers.models.protocol import ImageEncoder
+from workers.vectors.store import Store
+
+
+class Pipeline:
+    """From records to rows. `take` records, `forget` partitions, `stop`; a failure is told to `on_failure` once."""
+
+    def __init__(
+        self, settings: Settings, encoder: ImageEncoder, store: Store,
+        on_failure: Callable[[BaseException], None],
+        limits: ImageLimits = ImageLimits(), capacity: Capacity = Capacity(),  # noqa: B008 - frozen values
+    ) -> None:  # fmt: skip
+        self.room = Room(capacity.in_hand)
+        self._queues, self._fold = Queues(), Fold()
+        self._reporter = Reporter(settings, encoder.recipe.model_id)
+        self._stages = Stages(capacity, on_failure)
+        settler = Settler(self._fold, self._reporter, self._queues.inbox)
+        fetcher = Fetcher(settings, limits, capacity)
+        self._pictures = Pictures(self._stages, self._queues, self._fold, settler, encoder, fetcher)
+        self._planner = Planner(self._stages, self._queues, self._fold, store, settler, self._pictures)
+        self._writer = Writer(self._stages, self._queues, self._fold, store, settler)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._stages.run("plan", self._planner.step)
+        self._stages.run("fetch", self._pictures.fetch_step)
+        self._stages.run("encode", self._pictures.encode_step)
+        self._stages.run("write", self._writer.step)
+
+    def take(self, received: Received) -> None:
+        """Take in a record for which `room` was taken, and whose offset its watermark has begun."""
+        metrics.IN_HAND.set(self.room.taken)
+        self._queues.inbox.put(received)
+
+    def wait_written(self, seconds: float) -> bool:
+        """Wait until no batch is being written, and Kafka has confirmed its outcomes; False after `seconds`."""
+        return self._writer.idle.wait(seconds / 2) and self._reporter.flush(seconds / 2) == 0
+
+    def forget(self) -> None:
+        """Let go of what belongs to partitions that are no longer ours (their watermarks are closed)."""
+        for change in self._fold.drop_foreign():
+            change.received.drop()
+
+    def stop(self, seconds: float) -> None:
+        """Finish the writes in hand and their outcomes, leave the rest to the next worker; `seconds` at most."""
+        self._stages.stop(seconds / 2)
+        self._reporter.flush(seconds / 2)

@@ -1,0 +1,38 @@
+"""Back-pressure: a bound on the events in hand. When it is reached, nothing more is taken from the stream."""
+
+import asyncio
+import threading
+
+
+class Room:
+    """Counts what is in hand; `take` waits on the event loop, `give` may be called from any thread."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    @property
+    def taken(self) -> int:
+        """How many events are in hand."""
+        return self._taken
+
+    async def take(self) -> None:
+        """Count one more event; waits while the capacity is used up. For one task at a time."""
+        while True:
+            with self._lock:
+                if self._taken < self.capacity:
+                    self._taken += 1
+                    return
+                freed = asyncio.Event()
+                self._waiting = (asyncio.get_running_loop(), freed)
+            await freed.wait()
+
+    def give(self) -> None:
+        """One event is no longer in hand."""
+        with self._lock:
+            self._taken -= 1
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting[0].is_closed():
+            waiting[0].call_soon_threadsafe(waiting[1].set)

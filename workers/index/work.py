@@ -1,0 +1,38 @@
+"""What passes between the stages, and the queues that it passes through."""
+
+import queue
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.index.change import Change, Received
+from workers.index.decode import Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """The pixels of a change's pictures, ready for the encoder; none where the row has these very pictures."""
+
+    change: Change
+    image_hash: str
+    pixels: list[Pixels]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """A change that is ready to be written; `vector` is None where none was computed."""
+
+    change: Change
+    image_hash: str | None = None
+    vector: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """Unbounded by themselves: `Room` bounds the events in them, the picture slots bound the pixels."""
+
+    inbox: "queue.SimpleQueue[Received | str]" = field(default_factory=queue.SimpleQueue)
+    """Records that came, and ids of listings whose next event is to be looked at."""
+    decoded: "queue.SimpleQueue[Decoded]" = field(default_factory=queue.SimpleQueue)
+    writes: "queue.SimpleQueue[Write]" = field(default_factory=queue.SimpleQueue)

@@ -1,0 +1,71 @@
+"""The local broker's jars: resolved once by jgo into the cache folder, used without a network ever after."""
+
+import fcntl
+import shutil
+import tempfile
+from pathlib import Path
+
+import structlog
+
+from streams.failures import CommandFailed
+from streams.settings import Settings
+
+VERSION = "4.1.0"
+# Kafka brings no implementation of its logging interface; without one its log would stay empty.
+_ENDPOINT = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+
+_log = structlog.get_logger(__name__)
+
+
+def jars(settings: Settings) -> Path:
+    """The folder of the broker's jars; fetches them (43 MB, ten to twenty seconds) when they are not in the cache.
+
+    CommandFailed, exit 3 when they can't be fetched, exit 1 when the cache can't be written.
+    """
+    folder = settings.cache / "kafka" / VERSION
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second waits and finds them there
+            if not folder.is_dir():
+                _fetch(folder)
+    except OSError as error:
+        raise CommandFailed(
+            f"{error.filename or folder} can't be written: {error.strerror or error}; put that right, "
+            "or choose another cache folder with XDG_CACHE_HOME"
+        ) from None
+    return folder
+
+
+def _fetch(folder: Path) -> None:
+    """Fill `folder`, which comes into being complete or not at all.
+
+    All is fetched into a folder of its own: jgo takes a file that an interrupted run left half-written in the
+    Maven cache for a good one, now and for ever.
+    """
+    from jgo.env import EnvironmentBuilder, LinkStrategy
+    from jgo.maven import MavenContext
+
+    _log.info("fetching-kafka", version=VERSION, into=str(folder), megabytes=43, how_often="once")
+    for left in folder.parent.glob("fetching-*"):  # by a run that was killed; we hold the lock, so by none that lives
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-", ignore_cleanup_errors=True) as name:
+        work = Path(name)
+        try:
+            context = MavenContext(repo_cache=work / "maven", local_repos=[], timeout=30)
+            builder = EnvironmentBuilder(context, cache_dir=work / "environment", link_strategy=LinkStrategy.HARD)
+            builder.from_endpoint(_ENDPOINT)
+        except (OSError, RuntimeError, ValueError, LookupError, AttributeError) as error:
+            reason = str(error).split("(Caused by")[0].strip()[:200]
+            raise CommandFailed(
+                f"Apache Kafka can't be fetched from the Maven repository ({reason}); "
+                "try again with a network, or set HTTPS_PROXY if this machine needs one",
+                3,
+            ) from None
+        found = work / "jars"
+        found.mkdir()
+        for jar in (work / "environment").rglob("*.jar"):
+            jar.rename(found / jar.name)
+        found.rename(folder)

@@ -1,0 +1,26 @@
+"""What the pipeline needs of an encoder, said without torch."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.model import Recipe
+
+Pictures = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+
+
+class ImageEncoder(Protocol):
+    """Turns pictures into vectors; called from one thread."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What decides its vectors."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures a call should hold at most."""
+
+    def encode(self, pictures: Pictures) -> Vectors:
+        """Unit vectors of `pictures` (n × height × width × 3), n × dimensions."""

@@ -1,0 +1,1 @@
+"""Training: how the bundled small SigLIP is made and judged."""

@@ -1,0 +1,1 @@
+"""Vectors: the collections of Milvus, the one writer's store, and the search for neighbours."""

@@ -1,0 +1,35 @@
+"""Counting a model's rows by status, and its tombstones."""
+
+import json
+from typing import get_args
+
+from pymilvus import MilvusClient
+
+from schemas.listing import Status
+from workers.vectors.client import told_apart
+from workers.vectors.collection import Collections
+from workers.vectors.row import Known
+from workers.vectors.store import STRONG, Store
+
+ROW_STATUSES = tuple(status for status in get_args(Status) if status != "removed")
+
+
+def rows_by_status(client: MilvusClient, collections: Collections) -> dict[str, int]:
+    """How many rows there are of each status that a row may have."""
+    return {status: _count(client, collections.listings, f"status == {json.dumps(status)}") for status in ROW_STATUSES}
+
+
+def tombstones(client: MilvusClient, collections: Collections) -> int:
+    """How many listings have a tombstone."""
+    return _count(client, collections.tombstones, "")
+
+
+def known_listing(client: MilvusClient, collections: Collections, listing_id: str) -> Known:
+    """What is stored of one listing."""
+    return Store(client, collections).known([listing_id])[listing_id]
+
+
+def _count(client: MilvusClient, collection: str, expression: str) -> int:
+    with told_apart():
+        found = client.query(collection, expression, output_fields=["count(*)"], consistency_level=STRONG)
+    return int(found[0]["count(*)"])

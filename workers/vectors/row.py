@@ -1,0 +1,104 @@
+"""A listing as a row, a removed one as a tombstone, and what is known of a listing from both."""
+
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from schemas.listing import ListingEvent, Status
+from schemas.source import Source
+
+Order = tuple[int, int, str, int, int]
+"""Version first, then the source's order: what decides which of two events of a listing is the later."""
+
+VECTOR_FIELD = "embedding"
+
+
+class Row(TypedDict):
+    """One listing in its model's collection; times are in microseconds since 1970, `embedding` has length 1."""
+
+    listing_id: str
+    embedding: list[float]
+    version: int
+    status: str
+    category: str
+    brand: str
+    price_minor: int
+    currency: str
+    attributes: dict[str, Any]
+    seller_id: str
+    title: str
+    image_hash: str
+    image_urls: list[str]
+    listed_at: int
+    updated_at: int
+    indexed_at: int
+    source: dict[str, Any]
+
+
+class Tombstone(TypedDict):
+    """The kept version of a listing that has no row; `nothing` is there because Milvus wants a vector."""
+
+    listing_id: str
+    nothing: list[float]
+    version: int
+    status: str
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of a listing."""
+
+    row: Row | None = None
+    tombstone: Tombstone | None = None
+
+    @property
+    def row_order(self) -> Order | None:
+        """The order of the event that the row shows."""
+        return _order(self.row) if self.row else None
+
+    @property
+    def tombstone_order(self) -> Order | None:
+        """The order of the event that the tombstone keeps."""
+        return _order(self.tombstone) if self.tombstone else None
+
+
+def order_of(version: int, source: Source) -> Order:
+    """The order of an event."""
+    return (version, *source.order)
+
+
+def _order(kept: Row | Tombstone) -> Order:
+    return order_of(kept["version"], Source.model_validate(kept["source"]))
+
+
+def row_of(
+    event: ListingEvent, source: Source, *, vector: list[float], image_hash: str, listed_at: int | None, now: int
+) -> Row:
+    """The whole row of `event`; a price that is absent is 0 in the currency "", which no filter by currency meets."""
+    updated_at = event.updated_at if event.updated_at is not None else source.timestamp * 1_000
+    return Row(
+        listing_id=event.listing_id,
+        embedding=vector,
+        version=event.version,
+        status=event.status,
+        category="/".join(event.category),
+        brand=event.brand,
+        price_minor=event.price_minor or 0,
+        currency=event.currency or "" if event.price_minor is not None else "",
+        attributes=event.attributes,
+        seller_id=event.seller_id,
+        title=event.title,
+        image_hash=image_hash,
+        image_urls=list(event.image_urls),
+        listed_at=updated_at if listed_at is None else listed_at,
+        updated_at=updated_at,
+        indexed_at=now,
+        source=source.model_dump(),
+    )
+
+
+def tombstone_of(listing_id: str, version: int, status: Status, source: Source) -> Tombstone:
+    """The tombstone of an event."""
+    return Tombstone(
+        listing_id=listing_id, nothing=[1.0, 0.0], version=version, status=status, source=source.model_dump()
+    )

@@ -1,0 +1,79 @@
+"""The store of one model's collections: read what is known, upsert rows, bury listings.
+
+Three verbs, right on Milvus and on Milvus Lite. Each raises SlowDown where Milvus is away and Broken where the
+collection is gone; nothing is kept in memory between calls.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from pymilvus import MilvusClient
+
+from streams.failures import BadMessage
+from workers.vectors.client import told_apart
+from workers.vectors.collection import Collections
+from workers.vectors.row import VECTOR_FIELD, Known, Row, Tombstone
+
+_ALL_BUT_VECTOR = [name for name in Row.__annotations__ if name != VECTOR_FIELD]
+READ_BATCH = 500
+"""Ids in one `in` filter; Milvus parses the whole expression, so thousands at once are slower than two calls."""
+
+STRONG = "Strong"
+
+
+class Store:
+    """The one writer's view of a model's collections."""
+
+    def __init__(self, client: MilvusClient, collections: Collections) -> None:
+        self.collections = collections
+        self._client = client
+
+    def known(self, listing_ids: Iterable[str], *, vectors: bool = False) -> dict[str, Known]:
+        """What is stored of each listing, read Strong: every write that was acknowledged before is seen."""
+        ids = sorted(set(listing_ids))
+        fields = [*_ALL_BUT_VECTOR, *([VECTOR_FIELD] if vectors else [])]
+        rows = self._read(self.collections.listings, ids, fields)
+        graves = self._read(self.collections.tombstones, ids, ["listing_id", "version", "status", "source"])
+        return {
+            each: Known(cast("Row | None", rows.get(each)), cast("Tombstone | None", graves.get(each))) for each in ids
+        }
+
+    def upsert(self, rows: Sequence[Row]) -> dict[str, BadMessage]:
+        """Write whole rows, at most one of a listing; returns those that Milvus will never take, by listing id.
+
+        A batch that is refused is halved until the rows that it is refused for stand alone.
+        """
+        if not rows:
+            return {}
+        try:
+            with told_apart():
+                self._client.upsert(self.collections.listings, [_native(row) for row in rows])
+        except BadMessage as refused:
+            if len(rows) == 1:
+                return {rows[0]["listing_id"]: refused}
+            middle = len(rows) // 2
+            return self.upsert(rows[:middle]) | self.upsert(rows[middle:])
+        return {}
+
+    def bury(self, tombstones: Sequence[Tombstone]) -> None:
+        """Write the tombstones, then delete the rows: in this order, or a late older event would find neither."""
+        if not tombstones:
+            return
+        with told_apart():
+            self._client.upsert(self.collections.tombstones, [_native(tombstone) for tombstone in tombstones])
+            self._client.delete(self.collections.listings, ids=[each["listing_id"] for each in tombstones])
+
+    def _read(self, collection: str, ids: list[str], fields: list[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(ids), READ_BATCH):
+            # JSON's quoting is Milvus' quoting: an id is visible ASCII, so `"` and `\` are all that is escaped.
+            expression = f"listing_id in {json.dumps(ids[start : start + READ_BATCH])}"
+            with told_apart():
+                rows = self._client.query(collection, expression, output_fields=fields, consistency_level=STRONG)
+            found |= {row["listing_id"]: dict(row) for row in rows}
+        return found
+
+
+def _native(kept: Row | Tombstone) -> dict[str, Any]:
+    return dict(kept)
