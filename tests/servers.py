@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,14 @@ def local_settings(data: Path, **more: Any) -> Settings:
         "data": data,
     } | more
     return Settings(**chosen)
+
+
+def await_true(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until `condition` holds; the test fails when it has not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not true after {seconds} seconds"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager

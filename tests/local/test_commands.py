@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from servers import local_settings
+from servers import await_true, local_settings
 
 from streams.settings import Settings
 from workers.local.environment import child_environment
@@ -58,16 +58,27 @@ def up(settings: Settings) -> subprocess.Popen[str]:
     return started
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_foreground_ends_cleanly(settings: Settings, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM stop everything and exit 0, without a traceback."""
+def test_the_foreground_ends_cleanly(settings: Settings) -> None:
+    """Ctrl-C stops everything and exits 0, without a traceback."""
     with up(settings) as started:
         pids = [entry["pid"] for entry in read_state(settings)["processes"]]
-        os.kill(started.pid, number)
+        os.kill(started.pid, signal.SIGINT)
         _, errors = started.communicate(timeout=60)
     assert started.returncode == 0
     assert "Traceback" not in errors
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_interrupted_while_starting(settings: Settings) -> None:
+    """Ctrl-C before all is running: nothing is left behind, and the exit status is that of an interrupted command."""
+    with subprocess.Popen(command("up"), env=child_environment(settings), stderr=subprocess.PIPE, text=True) as started:
+        await_true(lambda: any(entry["pid"] for entry in read_state(settings)["processes"]))
+        started.send_signal(signal.SIGINT)
+        _, errors = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "Traceback" not in errors
+    assert {entry["state"] for entry in read_state(settings)["processes"]} == {"stopped"}
+    assert answers(kafka_address(settings)) is None
 
 
 def test_detached_and_down(settings: Settings) -> None:

@@ -4,14 +4,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymilvus import MilvusClient
-from servers import local_settings, standalone_milvus
+from servers import await_true, local_settings, standalone_milvus
 
 from streams.failures import CommandFailed
 from streams.settings import Settings
@@ -49,14 +49,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
     assert (settings.data / "noted").read_text() == "kafka was there to the end"
     assert {entry["state"] for entry in read_state(settings)["processes"]} == {"stopped"}
-
-
-def await_true(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def named(stack: Stack, name: str) -> Child:
@@ -183,10 +175,15 @@ def test_two_standalone_servers_side_by_side(tmp_path: Path) -> None:
         assert MilvusClient(second).list_collections() == []
 
 
-def test_ports_are_free_again(tmp_path: Path) -> None:
-    """A stack that was stopped can be started again at once, on the same ports and with the same data."""
+def test_asked_twice_it_ends_at_once(tmp_path: Path) -> None:
+    """The second interrupt kills what the first one asked to end, however long that would have taken."""
     settings = local_settings(tmp_path)
-    for _ in range(2):
-        with Stack(settings, workers=0):
-            assert answers(kafka_address(settings)) is not None
-        assert answers(kafka_address(settings)) is None
+    ready = tmp_path / "deaf"
+    code = f"import pathlib, signal, time; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch()"
+    deaf = Process("deaf", (sys.executable, "-c", f"{code}; time.sleep(600)"), lambda: None, ready.exists, grace=300.0)
+    with Stack(settings, workers=0, more=[deaf]) as stack:
+        stack.interrupt()
+        stack.interrupt()
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 30
+    assert answers(kafka_address(settings)) is None

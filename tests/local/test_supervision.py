@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from servers import local_settings
+from servers import await_true, local_settings
 
 from streams.failures import CommandFailed
 from workers.local.process import Child, Process
@@ -34,14 +33,6 @@ def child(tmp_path: Path) -> Iterator[Started]:
         each.terminate()
         each.kill()
         await_true(each.gone)
-
-
-def await_true(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def test_running_means_ready(child: Started) -> None:

@@ -56,7 +56,7 @@ class Reporter:
             attempts=record.attempts + bad.attempts, worker=self._worker, model=self._model_id,
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(bad.reason).inc()
-        _log.warning("dead_letter", reason=bad.reason, error=bad.error, **letter.source.model_dump())
+        _log.warning("dead_letter", reason=bad.reason, error=bad.error, source=letter.source.model_dump())
         value = record.value
         headers = letter.headers()
         if value is not None and len(value) > MAX_BYTES:

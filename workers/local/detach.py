@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.local.logs import last_line, open_log
 from workers.local.ports import kafka_address, milvus_address
+from workers.local.process import python
 from workers.local.state import log_file, read_state, stop_leftovers, supervisor, take_lock
 
 _STOP_WITHIN = 90.0  # seconds; the graces of workers and servers together, and some
@@ -29,7 +29,7 @@ def start_detached(settings: Settings, workers: int) -> dict[str, Any]:
         log_path = log_file(settings, "supervisor")
         with open_log(log_path) as log:
             child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "workers.cli", "up", "--workers", str(workers)],
+                python("workers.cli", "up", "--workers", str(workers)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -75,6 +75,9 @@ def properties(address: Address, controller_port: int) -> str:
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
         "group.initial.rebalance.delay.ms": 0,
+        # After a kill the controller refuses the new broker until the old one's session is over: 9 s by default.
+        "broker.session.timeout.ms": 4000,
+        "broker.heartbeat.interval.ms": 500,
         # Tests of takeover want a killed member's seat back soon; the default refuses less than 6 s.
         "group.min.session.timeout.ms": 1000,
         # The default of 128 MB would take a third of the heap; 32 MB clean 1.2 million keys a pass.

@@ -1,11 +1,10 @@
 """Milvus Lite behind its own gRPC server: its command line and when it is ready."""
 
-import sys
 from pathlib import Path
 
 from streams.settings import Settings
 from workers.local.ports import Address, answers, milvus_address
-from workers.local.process import Process
+from workers.local.process import Process, python
 
 # HTTP/2 opens with this preface and a SETTINGS frame (RFC 9113, 3.4); a gRPC server greets with SETTINGS of its own.
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -16,10 +15,9 @@ def process(settings: Settings) -> Process:
     """The vector store as the supervisor runs it."""
     address = milvus_address(settings)
     folder = settings.data / "milvus"
-    module = "workers.local.serve_milvus"
     return Process(
         name="milvus",
-        command=(sys.executable, "-P", "-m", module, str(folder), address.host, str(address.port)),
+        command=python("workers.local.serve_milvus", str(folder), address.host, str(address.port)),
         prepare=lambda: _prepare(folder),
         ready=lambda: is_ready(address),
         grace=10.0,

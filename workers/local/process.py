@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,14 @@ class Process:
     """Seconds between SIGTERM and SIGKILL."""
     folder: Path | None = None
     """Working folder; None: the supervisor's own."""
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command line that runs a module of ours in this Python.
+
+    -P: a folder called `workers` where the operator happens to stand must not be taken for ours.
+    """
+    return (sys.executable, "-P", "-m", module, *arguments)
 
 
 def failures_after(failures: int, ran_for: float) -> int:

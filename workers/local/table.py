@@ -1,11 +1,10 @@
 """Every process of the local stack, declared: what it runs, and how it shows that it is ready."""
 
-import sys
 from pathlib import Path
 
 from streams.settings import Settings
 from workers.local import kafka, milvus
-from workers.local.process import Process
+from workers.local.process import Process, python
 
 
 def processes(settings: Settings, workers: int) -> list[list[Process]]:
@@ -22,7 +21,7 @@ def _worker(settings: Settings, kind: str, number: int) -> Process:
     ready_file = settings.data / "run" / f"{name}.ready"
     return Process(
         name=name,
-        command=(sys.executable, "-P", "-m", "workers.cli", "worker", kind, "--ready-file", str(ready_file)),
+        command=python("workers.cli", "worker", kind, "--ready-file", str(ready_file)),
         prepare=lambda: _forget(ready_file),
         ready=ready_file.exists,
         grace=20.0,

@@ -29,7 +29,7 @@ _loaded: list[Loaded] = []  # the worker processes' view of the sources, inherit
 
 @dataclass(frozen=True)
 class Views:
-    """N views: pixels (N, 128, 128, 3), the teacher's features (N, 1280) as float16, and the text's place or −1 (N,)."""
+    """N views: pixels (N, 128, 128, 3), the teacher's features (N, 1280), whose text holds (N,), −1 for none."""
 
     pixels: NDArray[np.uint8]
     features: NDArray[np.float16]

@@ -16,79 +16,14 @@ MOST_PIXELS = 160_000_000  # some of the pictures are larger: 640 MB of memory e
 
 # File names end in their author's name, often cut off ("lime_half_jarno_vasamaa_", "dino_architetto_francesc_06").
 # These are the names found at the end of at least five files, less those that are words as well.
-AUTHORS = frozenset(
-    [
-        "araujo",
-        "architetto",
-        "ashton",
-        "balin",
-        "baroquon",
-        "benji",
-        "boyer",
-        "brice",
-        "brill",
-        "buculei",
-        "capsize",
-        "celso",
-        "cheng",
-        "christoph",
-        "costea",
-        "dietrich",
-        "eady",
-        "erich",
-        "feather",
-        "francesco",
-        "francois",
-        "frouke",
-        "ganson",
-        "gerald",
-        "gerhards",
-        "guillou",
-        "guidi",
-        "guillaume",
-        "jarno",
-        "jon",
-        "jonadab",
-        "jonathan",
-        "krug",
-        "juliane",
-        "liekens",
-        "linda",
-        "kim",
-        "luiz",
-        "marcelo",
-        "mateya",
-        "matthew",
-        "mcconnell",
-        "meza",
-        "mimooh",
-        "montes",
-        "nathan",
-        "nicolas",
-        "nicu",
-        "nurbldoff",
-        "omic",
-        "park",
-        "patricia",
-        "pena",
-        "peterm",
-        "petri",
-        "phillips",
-        "rollandin",
-        "romus",
-        "stefan",
-        "steele",
-        "susan",
-        "tanguy",
-        "toh",
-        "vasamaa",
-        "victor",
-        "jean",
-        "yen",
-        "yves",
-        "zazou",
-    ]
-)
+_AUTHORS = """
+araujo architetto ashton balin baroquon benji boyer brice brill buculei capsize celso cheng christoph costea
+dietrich eady erich feather francesco francois frouke ganson gerald gerhards guidi guillaume guillou jarno jean
+jon jonadab jonathan juliane kim krug liekens linda luiz marcelo mateya matthew mcconnell meza mimooh montes
+nathan nicolas nicu nurbldoff omic park patricia pena peterm petri phillips rollandin romus steele stefan susan
+tanguy toh vasamaa victor yen yves zazou
+"""
+AUTHORS = frozenset(_AUTHORS.split())
 NOISE = frozenset({"bw", "bwh", "md", "remix", "openclipart", "png", "svg"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def train(student: Student, taught: Lessons, plan: Plan, checkpoint: Path) -> Pr
         steps.load_state_dict(state["optimiser"])
         progress = Progress(state["steps"], state["seconds"])
         chance = np.random.default_rng((plan.seed, progress.steps))
-        print(f"going on from step {progress.steps}, minute {progress.seconds / 60:.1f}", flush=True)
+        say(f"going on from step {progress.steps}, minute {progress.seconds / 60:.1f}")
     saved = progress.seconds
     for rows in batches(len(taught.pixels), plan.batch, chance):
         if progress.seconds >= 60 * plan.minutes:
@@ -171,7 +172,7 @@ def train(student: Student, taught: Lessons, plan: Plan, checkpoint: Path) -> Pr
         progress.seconds += time.monotonic() - began
         if progress.steps % 20 == 0:
             report = " ".join(f"{key} {value.item():.4f}" for key, value in found.items())
-            print(f"step {progress.steps} minute {progress.seconds / 60:.1f}/{plan.minutes:g} {report}", flush=True)
+            say(f"step {progress.steps} minute {progress.seconds / 60:.1f}/{plan.minutes:g} {report}")
         if progress.seconds - saved > 60 * plan.save_every:
             saved = progress.seconds
             keep(student, steps, progress, checkpoint)
@@ -185,6 +186,12 @@ def keep(student: Student, steps: torch.optim.Optimizer, progress: Progress, che
     state = {"student": student.state_dict(), "optimiser": steps.state_dict()}
     torch.save({**state, "steps": progress.steps, "seconds": progress.seconds}, half_done)
     half_done.rename(checkpoint)
+
+
+def say(line: str) -> None:
+    """Print one line of progress at once, also into a file."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def options() -> argparse.Namespace:
@@ -209,9 +216,7 @@ def main() -> None:
     asked = options()
     plan = Plan(minutes=asked.minutes)
     try:
-        sources, views = prepare(
-            asked.work, math.ceil(asked.views / SHARD), os.cpu_count() or 1, lambda line: print(line, flush=True)
-        )
+        sources, views = prepare(asked.work, math.ceil(asked.views / SHARD), os.cpu_count() or 1, say)
     except PicturesMissing as missing:
         raise SystemExit(str(missing)) from None
     torch.manual_seed(plan.seed)
@@ -220,7 +225,7 @@ def main() -> None:
     progress = train(student, lessons(sources, views, tokenizer, plan), plan, asked.work / "checkpoint.pt")
     card = {
         "name": "lookalike-small",
-        "trained_on": "Debian openclipart-png (titles), tuxpaint-stamps-default (texts), wallpapers of Debian (no text)",
+        "trained_on": "Debian's openclipart-png (titles), tuxpaint-stamps-default (texts), wallpapers (no text)",
         "held_out": f"{HELD_OUT_SHARE:.0%} of openclipart by hash of the path; stamps of seven folders",
         "teacher": "EfficientNet-lite0, ImageNet",
         "views": len(views.pixels),
@@ -230,7 +235,7 @@ def main() -> None:
         "parameters": sum(one.numel() for one in student.model.parameters()),
     }
     save(student.model, tokenizer, card, asked.out)
-    print(f"written: {asked.out}", flush=True)
+    say(f"written: {asked.out}")
 
 
 if __name__ == "__main__":

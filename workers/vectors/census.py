@@ -1,12 +1,13 @@
 """Counting a model's rows by status, and its tombstones."""
 
 import json
+from functools import partial
 from typing import get_args
 
 from pymilvus import MilvusClient
 
 from schemas.listing import Status
-from workers.vectors.client import told_apart
+from workers.vectors.client import read
 from workers.vectors.collection import Collections
 from workers.vectors.row import Known
 from workers.vectors.store import STRONG, Store
@@ -30,6 +31,6 @@ def known_listing(client: MilvusClient, collections: Collections, listing_id: st
 
 
 def _count(client: MilvusClient, collection: str, expression: str) -> int:
-    with told_apart():
-        found = client.query(collection, expression, output_fields=["count(*)"], consistency_level=STRONG)
+    ask = partial(client.query, collection, expression, output_fields=["count(*)"], consistency_level=STRONG)
+    found = read(client, collection, ask)
     return int(found[0]["count(*)"])

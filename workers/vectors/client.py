@@ -1,8 +1,9 @@
 """pymilvus' own client, and its errors told apart by what they demand of us."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import grpc
 from pymilvus import MilvusClient
@@ -17,7 +18,10 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # Codes of a row that will never be taken: Milvus' "invalid parameter" range, and Milvus Lite's "illegal argument".
 _ROW_REJECTED = {6, 1100, 1101}
 _NO_COLLECTION = {100}
+_NOT_LOADED = 101
 TIMEOUT_SECONDS = 10.0
+
+Result = TypeVar("Result")
 
 
 def connect(settings: Settings) -> MilvusClient:
@@ -29,6 +33,21 @@ def connect(settings: Settings) -> MilvusClient:
     except (MilvusException, grpc.RpcError):
         remedy = "start the local stack with `lookalike up`, or set LOOKALIKE_MILVUS"
         raise unreachable("Milvus", settings.milvus, remedy) from None
+
+
+def read(client: MilvusClient, collection: str, call: Callable[[], Result]) -> Result:
+    """The result of a query or search; the collection is loaded first where the server has let go of it.
+
+    Milvus Lite comes back from a restart with every collection released; Milvus loads them again by itself.
+    """
+    with told_apart():
+        try:
+            return call()
+        except MilvusException as error:
+            if error.code != _NOT_LOADED:
+                raise
+            client.load_collection(collection)
+            return call()
 
 
 @contextmanager

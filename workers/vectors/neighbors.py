@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymilvus import MilvusClient
 
-from workers.vectors.client import told_apart
+from workers.vectors.client import read
 from workers.vectors.row import VECTOR_FIELD
 
 EF = 128
@@ -72,13 +73,14 @@ def quoted(text: str) -> str:
 
 def stored_vector(client: MilvusClient, collection: str, listing_id: str) -> tuple[list[float], str] | None:
     """A listing's vector and the hash of its picture; None where it has no row."""
-    with told_apart():
-        rows = client.query(
-            collection,
-            f"listing_id == {json.dumps(listing_id)}",
-            output_fields=[VECTOR_FIELD, "image_hash"],
-            consistency_level="Strong",
-        )
+    ask = partial(
+        client.query,
+        collection,
+        f"listing_id == {json.dumps(listing_id)}",
+        output_fields=[VECTOR_FIELD, "image_hash"],
+        consistency_level="Strong",
+    )
+    rows = read(client, collection, ask)
     return (list(rows[0][VECTOR_FIELD]), str(rows[0]["image_hash"])) if rows else None
 
 
@@ -106,18 +108,17 @@ def search(
 
 
 def _search(client: MilvusClient, collection: str, vector: list[float], expression: str, limit: int) -> list[Any]:
-    with told_apart():
-        return list(
-            client.search(
-                collection,
-                [vector],
-                filter=expression,
-                limit=limit,
-                output_fields=_SHOWN,
-                search_params={"metric_type": "COSINE", "params": {"ef": max(EF, limit)}},
-                consistency_level="Bounded",
-            )[0]
-        )
+    ask = partial(
+        client.search,
+        collection,
+        [vector],
+        filter=expression,
+        limit=limit,
+        output_fields=_SHOWN,
+        search_params={"metric_type": "COSINE", "params": {"ef": max(EF, limit)}},
+        consistency_level="Bounded",
+    )
+    return list(read(client, collection, ask)[0])
 
 
 def _collapsed(hits: Iterable[Any], without_hash: str | None, wanted: Wanted) -> Iterable[Neighbor]:

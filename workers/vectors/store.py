@@ -6,12 +6,13 @@ collection is gone; nothing is kept in memory between calls.
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from pymilvus import MilvusClient
 
 from streams.failures import BadMessage
-from workers.vectors.client import told_apart
+from workers.vectors.client import read, told_apart
 from workers.vectors.collection import Collections
 from workers.vectors.row import VECTOR_FIELD, Known, Row, Tombstone
 
@@ -69,8 +70,8 @@ class Store:
         for start in range(0, len(ids), READ_BATCH):
             # JSON's quoting is Milvus' quoting: an id is visible ASCII, so `"` and `\` are all that is escaped.
             expression = f"listing_id in {json.dumps(ids[start : start + READ_BATCH])}"
-            with told_apart():
-                rows = self._client.query(collection, expression, output_fields=fields, consistency_level=STRONG)
+            ask = partial(self._client.query, collection, expression, output_fields=fields, consistency_level=STRONG)
+            rows = read(self._client, collection, ask)
             found |= {row["listing_id"]: dict(row) for row in rows}
         return found
 

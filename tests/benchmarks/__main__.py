@@ -1,0 +1,56 @@
+"""How well it works, measured: `python -m tests.benchmarks [--quick] [--only a,b,c,d] [--json]`.
+
+Starts servers of its own on free ports, in a temporary folder. A table on stdout, progress on stderr. Exit 0 where all
+was measured, also where an aim was missed: the table says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from streams.log import set_up_log
+
+from . import encoder_busy, siglip, throughput, useful_work
+from .bench import Bench, ground
+from .report import Figure, as_table
+
+PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "a": encoder_busy.measure,
+    "b": useful_work.measure,
+    "c": siglip.measure,
+    "d": throughput.measure,
+}
+
+
+def main() -> None:
+    """Measure the parts asked for and print them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="fewer events: under two minutes, wider spread")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between: a,b,c,d")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+    chosen = parser.parse_args()
+    parts = [each.strip() for each in chosen.only.split(",")]
+    if unknown := sorted(set(parts) - set(PARTS)):
+        parser.error(f"no part {unknown[0]}: a encoder busy, b useful work, c SigLIP B/16-256, d throughput")
+    set_up_log("console", level=30)
+    started, load = time.monotonic(), os.getloadavg()[0]
+    with ground(quick=chosen.quick) as bench:
+        figures = [figure for part in parts for figure in PARTS[part](bench)]
+    machine: dict[str, Any] = {
+        "cores": os.cpu_count(), "load_before": round(load, 2), "python": platform.python_version(),
+        "system": platform.platform(terse=True), "seconds": round(time.monotonic() - started), "quick": chosen.quick,
+    }  # fmt: skip
+    if chosen.as_json:
+        text = json.dumps({"machine": machine, "figures": [each.document() for each in figures]}, indent=2)
+    else:
+        text = as_table(figures) + "\n\n" + ", ".join(f"{name}: {value}" for name, value in machine.items())
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The real index worker with a stand-in encoder: `python -m tests.benchmarks.index_worker gpu|free READY REPORT`.
+
+Writes beside its work what only it knows: the names of its threads (REPORT.threads) and, at its end, what its
+encoder did (REPORT).
+"""
+
+import json
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+
+from streams.log import set_up_log
+from streams.settings import read_settings
+from workers.index.worker import Chosen, run_with
+
+from .encoders import DIMENSIONS, FREE, GPU, StandIn
+
+
+def _write_thread_names(path: Path) -> None:
+    """Once a second; threads that have ended keep their name. Written whole, then renamed."""
+    names: dict[int, str] = {}
+    while True:
+        names |= {each.native_id: each.name for each in threading.enumerate() if each.native_id is not None}
+        path.with_suffix(".new").write_text(json.dumps(names))
+        path.with_suffix(".new").replace(path)
+        time.sleep(1.0)
+
+
+def main(kind: str, ready: Path, report: Path) -> None:
+    """Run until SIGTERM."""
+    set_up_log("json", logging.WARNING)
+    names = report.with_suffix(".threads")
+    threading.Thread(target=_write_thread_names, args=(names,), name="bench-names", daemon=True).start()
+    encoder = StandIn(GPU if kind == "gpu" else FREE)
+    try:
+        run_with(read_settings(), Chosen(ready_file=ready), encoder, DIMENSIONS)
+    finally:
+        report.write_text(json.dumps(encoder.used.document()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,65 @@
+"""Figures with their unit, their spread and their aim; as a table for people, as JSON for programs."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from workers.cli.output import table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing measured, once or several times; `aim` is the least that its median should be."""
+
+    part: str
+    name: str
+    unit: str
+    values: tuple[float, ...]
+    aim: float | None = None
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle of the values."""
+        return float(median(self.values))
+
+    @property
+    def verdict(self) -> str:
+        """Whether the aim is met; empty where there is none."""
+        if self.aim is None:
+            return ""
+        return "met" if self.median >= self.aim else f"SHORT by {_shown(self.aim - self.median)}"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "part": self.part, "name": self.name, "unit": self.unit, "values": list(self.values),
+            "min": min(self.values), "median": self.median, "max": max(self.values), "aim": self.aim,
+            "met": None if self.aim is None else self.median >= self.aim, "note": self.note,
+        }  # fmt: skip
+
+
+def as_table(figures: list[Figure]) -> str:
+    """One line a figure: median first, then the spread where there is one."""
+    rows: list[tuple[object, ...]] = [
+        (
+            each.part, each.name, _shown(each.median), each.unit,
+            f"{_shown(min(each.values))} … {_shown(max(each.values))}, {len(each.values)} runs"
+            if len(each.values) > 1 else "",
+            "" if each.aim is None else f"≥ {_shown(each.aim)}", each.verdict, each.note,
+        )
+        for each in figures
+    ]  # fmt: skip
+    return table(("", "measured", "median", "unit", "min … max", "aim", "", "note"), rows)
+
+
+def _shown(value: float) -> str:
+    """Three digits that count.
+
+    >>> _shown(0.9534), _shown(41.26), _shown(13421.7)
+    ('0.953', '41.3', '13,422')
+    """
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3f}"

@@ -1,0 +1,203 @@
+"""Say how good a model folder is on pictures its training never saw, beside its teacher, colours and chance."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import SiglipModel, SiglipTokenizer
+
+from workers.train.openclipart import Picture, PicturesMissing, on_white, pictures, read_picture
+from workers.train.ranking import Figures, Vectors, agreement, chance_recall, ndcg, overlap, ratio_interval, recall
+from workers.train.sources import stamps
+from workers.train.teacher import SIDE, Teacher, fit_reducer
+from workers.train.tokenizer import encode
+
+STARS = "shapes/stars"  # one folder in 56 holds a fifth of the pictures, all alike and found by any model
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of vectors on one set of pictures: mean nDCG@5, its share of the teacher's with a 95 % interval."""
+
+    pictures: str
+    queries: int
+    vectors: str
+    ndcg5: float
+    of_teacher: float
+    low: float
+    high: float
+    overlap5: float  # share of the five nearest that it has in common with the teacher
+    agreement: float  # rank correlation of all pairwise cosines with the teacher's
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How often a text finds a picture of its own among the ten nearest, and how often chance would."""
+
+    titles: str
+    queries: int
+    recall10: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A SigLIP folder, loaded as float32."""
+
+    model: SiglipModel
+    tokenizer: SiglipTokenizer
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Load a folder; nothing is downloaded."""
+        model = SiglipModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        return cls(model.eval(), SiglipTokenizer.from_pretrained(folder, local_files_only=True))
+
+    @torch.inference_mode()
+    def picture_vectors(self, images: Sequence[Image.Image], batch: int = 64) -> Vectors:
+        """Vectors (N, D) of RGB pictures, squashed to the model's size as its image processor does."""
+        side = self.model.config.vision_config.image_size
+        pixels = torch.from_numpy(squash(images, side)).permute(0, 3, 1, 2)
+        found = [self.model.get_image_features(part.float() / 127.5 - 1).pooler_output for part in pixels.split(batch)]
+        return torch.cat(found).numpy()
+
+    @torch.inference_mode()
+    def text_vectors(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (N, D) of texts."""
+        ids = torch.tensor(encode(self.tokenizer, texts))
+        found = [self.model.get_text_features(input_ids=part).pooler_output for part in ids.split(256)]
+        return torch.cat(found).numpy()
+
+
+def squash(images: Sequence[Image.Image], side: int) -> NDArray[np.uint8]:
+    """Resize pictures straight to squares: (N, side, side, 3)."""
+    return np.stack([np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image in images])
+
+
+def colours(images: Sequence[Image.Image]) -> Vectors:
+    """Colour histograms (N, 512): 8 × 8 × 8 boxes of RGB, the root of each share, so that the cosine is Hellinger's."""
+    boxes = squash(images, 64).reshape(len(images), -1, 3).astype(np.int64) // 32 @ np.array([64, 8, 1])
+    return np.sqrt([np.bincount(one, minlength=512) / len(one) for one in boxes]).astype(np.float32)
+
+
+def readable(files: Sequence[Path]) -> dict[Path, Image.Image]:
+    """Decode what can be decoded, on white, shrunk to at most 512 px: enough for all that looks at it here."""
+    found = {}
+    for file in files:
+        image = read_picture(file)
+        if image is not None:
+            image.thumbnail((512, 512), Image.Resampling.BICUBIC)
+            found[file] = on_white(image)
+    return found
+
+
+def rows(where: str, groups: NDArray[np.str_], kinds: dict[str, Vectors], keep: NDArray[np.bool_]) -> list[Row]:
+    """Judge each kind of vectors on the queries to keep; the one named "teacher" is what the others are held to."""
+    asked = np.array([(groups == one).sum() > 1 for one in groups])
+    scores: dict[str, Figures] = {kind: ndcg(vectors, groups)[keep[asked]] for kind, vectors in kinds.items()}
+    teacher = scores["teacher"]
+    return [
+        Row(
+            where,
+            len(score),
+            kind,
+            float(score.mean()),
+            float(score.mean() / teacher.mean()),
+            *ratio_interval(score, teacher),
+            overlap(kinds[kind], kinds["teacher"]),
+            agreement(kinds[kind], kinds["teacher"]),
+        )
+        for kind, score in scores.items()
+    ]
+
+
+def retrieval(model: Model, images: Vectors, shown: Sequence[Picture], seen: frozenset[str]) -> list[Retrieval]:
+    """Ask with each distinct held-out title; with all of them, and with those that no training picture has."""
+    titles = sorted({one.title for one in shown})
+    texts = model.text_vectors(titles)
+    own = np.array([[one.title == title for one in shown] for title in titles])
+    found, chance = recall(texts, images, own), chance_recall(own)
+    new = np.array([title not in seen for title in titles])
+    return [
+        Retrieval(name, int(which.sum()), float(found[which].mean()), float(chance[which].mean()))
+        for name, which in (("all", np.ones_like(new)), ("never seen in training", new))
+    ]
+
+
+def judge(folder: Path) -> tuple[list[Row], list[Retrieval]]:
+    """Judge a model folder on held-out openclipart and, where they are installed, on stamps kept from training."""
+    model, teacher, everything = Model.load(folder), Teacher(), pictures()
+    learnt = [one for one in everything if not one.held_out]
+    sample = readable([one.file for one in learnt if one.category != STARS][::2])
+    reducer = fit_reducer(teacher.features(squash(list(sample.values()), SIDE)))
+
+    def kinds(images: list[Image.Image]) -> dict[str, Vectors]:
+        features = teacher.features(squash(images, SIDE))
+        return {
+            "bundled": model.picture_vectors(images),
+            "teacher": features,
+            "teacher, PCA-128": reducer(features),
+            "colour histogram": colours(images),
+            "random": np.random.default_rng(0).standard_normal((len(images), 128)).astype(np.float32),
+        }
+
+    held_out = readable([one.file for one in everything if one.held_out])
+    shown = [one for one in everything if one.file in held_out]
+    folders = np.array([one.category for one in shown])
+    vectors = kinds(list(held_out.values()))
+    all_of_them = np.ones(len(shown), np.bool_)
+    found = rows("openclipart, held out", folders, vectors, all_of_them)
+    found += rows("the same without stars", folders, vectors, folders != STARS)
+    unseen = {one.file: one for one in stamps(unseen=True)}
+    if images := readable(list(unseen)):
+        groups = np.array([unseen[file].folder for file in images])
+        found += rows("stamps of other kinds", groups, kinds(list(images.values())), np.ones(len(groups), np.bool_))
+    seen = frozenset(one.title for one in learnt)
+    return found, retrieval(model, vectors["bundled"], shown, seen)
+
+
+def table(found: Sequence[Row], retrieved: Sequence[Retrieval]) -> str:
+    """The figures for people."""
+    lines = [
+        f"{'pictures':24} {'queries':>7} {'vectors':17} {'nDCG@5':>6}  of the teacher (95 %)  overlap@5  agreement"
+    ]
+    for row in found:
+        share = f"{row.of_teacher:.3f} ({row.low:.3f}–{row.high:.3f})"
+        lines.append(
+            f"{row.pictures:24} {row.queries:7} {row.vectors:17} {row.ndcg5:6.3f}  {share:21} "
+            f"{row.overlap5:10.3f} {row.agreement:10.3f}"
+        )
+    lines.append(f"\n{'text to picture, held-out titles':34} {'queries':>7} {'recall@10':>9} {'chance':>7}")
+    lines += [f"{one.titles:34} {one.queries:7} {one.recall10:9.3f} {one.chance:7.3f}" for one in retrieved]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the figures of a model folder."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workers.train.judge",
+        description=__doc__,
+        epilog="example: python -m workers.train.judge --model workers/models/small",
+    )
+    parser.add_argument("--model", type=Path, default=Path("workers/models/small"), help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    asked = parser.parse_args()
+    try:
+        found, retrieved = judge(asked.model)
+    except PicturesMissing as missing:
+        raise SystemExit(str(missing)) from None
+    document = {"rows": [asdict(row) for row in found], "text": [asdict(one) for one in retrieved]}
+    sys.stdout.write((json.dumps(document) if asked.json else table(found, retrieved)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
