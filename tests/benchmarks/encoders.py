@@ -72,7 +72,7 @@ class StandIn:
         used = self.used
         if not used.calls:
             used.first = started
-        vectors = self._vectors[(used.pictures + np.arange(len(pictures))) % len(self._vectors)]
+        vectors: Vectors = self._vectors[(used.pictures + np.arange(len(pictures))) % len(self._vectors)]
         used.calls += 1
         used.pictures += len(pictures)
         used.busy += seconds

@@ -51,9 +51,8 @@ def _tiny() -> bytes:
     return file.getvalue()
 
 
-async def serve(folder: Path, port: int, delay: float) -> None:
-    """Serve the pictures of `folder` until the process is ended."""
-    answers = [_answer(path.read_bytes()) for path in sorted(folder.glob("*.jpg"))]
+async def serve(answers: list[bytes], port: int, delay: float) -> None:
+    """Serve `answers` until the process is ended."""
     tiny = _answer(_tiny())
     server = await asyncio.get_running_loop().create_server(
         lambda: Server(answers, tiny, delay), "127.0.0.1", port, backlog=1_024
@@ -63,4 +62,5 @@ async def serve(folder: Path, port: int, delay: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    pictures = [_answer(path.read_bytes()) for path in sorted(Path(sys.argv[1]).glob("*.jpg"))]
+    asyncio.run(serve(pictures, int(sys.argv[2]), float(sys.argv[3])))

@@ -67,9 +67,9 @@ def _decode(body: bytes) -> tuple[Pixels, str]:
     return decode(body, RECIPE, max_pixels=50_000_000), hash_images([body])
 
 
-async def main(kind: str, events: int, report: Path) -> None:
+async def main(kind: str, events: int, encoder: StandIn) -> None:
     """Run the agent of `kind` until `events` are indexed."""
-    settings, encoder = read_settings(), StandIn(GPU)
+    settings = read_settings()
     indexer = PlainIndexer(settings, encoder)
     app = faust.App(
         f"plain-{kind}", broker=f"kafka://{settings.kafka}", value_serializer="raw", key_serializer="raw",
@@ -98,8 +98,9 @@ async def main(kind: str, events: int, report: Path) -> None:
     await finished.wait()
     await app.stop()
     await indexer.close()
-    report.write_text(json.dumps(encoder.used.document()))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
+    stand_in = StandIn(GPU)
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), stand_in))
+    Path(sys.argv[3]).write_text(json.dumps(stand_in.used.document()))

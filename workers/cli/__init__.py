@@ -9,7 +9,7 @@ import typer
 from streams.failures import CommandFailed
 from streams.log import set_up_log
 from streams.settings import read_settings
-from workers.cli import ask, events, look, publish, stack, worker
+from workers.cli import ask, events, look, models, publish, stack, worker
 from workers.cli.output import say
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command()(look.explain)
 app.add_typer(events.topics, name="topics")
 app.add_typer(events.dead_letters, name="dead-letters")
 app.command()(events.schema)
+app.add_typer(models.app, name="models")
 app.add_typer(worker.app, name="worker")
 
 

@@ -52,6 +52,9 @@ class Pictures:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
         self._loop.run_until_complete(until_stopped())
+
+    def close(self) -> None:
+        """Free the loop and the decoders; after the threads have ended, for they still hand work to the loop."""
         self._decoders.shutdown(wait=False, cancel_futures=True)
         self._loop.close()
 

@@ -69,5 +69,6 @@ class Pipeline:
 
     def stop(self, seconds: float) -> None:
         """Finish the writes in hand and their outcomes, leave the rest to the next worker; `seconds` at most."""
-        self._stages.stop(seconds / 2)
+        if self._stages.stop(seconds / 2):
+            self._pictures.close()
         self._reporter.flush(seconds / 2)

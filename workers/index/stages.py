@@ -76,13 +76,14 @@ class Stages:
                     self.away_since = None
                 return result
 
-    def stop(self, seconds: float) -> None:
-        """Let each thread finish the step that it is in, for `seconds` at most in all."""
+    def stop(self, seconds: float) -> bool:
+        """Let each thread finish the step that it is in, for `seconds` at most in all; whether all have."""
         self.stopping.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
 
 def take_ready(source: "queue.SimpleQueue[Item]", limit: int, *, wait: float = 0.0) -> list[Item]:
