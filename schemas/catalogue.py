@@ -24,6 +24,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 INPUTS = {"listing-created", "listing-updated"}
 """What others write and we read; the rest is what we write and others read."""
 
+_PROSE = {"description", "title", "$id", "default"}
+
 COPIES = Path(__file__).parent / "json"
 
 
@@ -33,41 +35,52 @@ def json_schema(name: str) -> dict[str, Any]:
     return {"$id": name, **SCHEMAS[name].model_json_schema(mode=mode)}  # type: ignore[arg-type]
 
 
-def breaking_changes(old: Any, new: Any, *, written_by_others: bool, at: str = "") -> list[str]:
+def breaking_changes(old: Any, new: Any, *, written_by_others: bool) -> list[str]:
     """What in `new` breaks those who hold to `old`, one sentence each.
 
-    Where others write and we read, nothing may be asked for or narrowed; where we write and others read, nothing may
-    be taken away or widened.
+    Where others write and we read, `new` must take all that `old` took; where we write and others read, `old` must
+    take all that `new` may be. A property that is gone breaks both.
     """
-    strict, lax = (old, new) if written_by_others else (new, old)
+    wide, narrow = (new, old) if written_by_others else (old, new)
+    return [f"{place} is gone" for place in _gone(old, new)] + _refused(wide, narrow)
+
+
+def _gone(old: Any, new: Any, at: str = "") -> list[str]:
     found = []
-    for key in sorted({*strict, *lax}):
-        before, after = old.get(key), new.get(key)
-        where = f"{at}/{key}"
-        if key in ("description", "title", "$id", "default") or before == after:
-            continue
-        if key in ("properties", "$defs"):
-            found += [f"{where}/{name} is gone" for name in sorted({*before} - {*after})]
-            found += [
-                change
-                for name in sorted({*before} & {*after})
-                for change in breaking_changes(
-                    before[name], after[name], written_by_others=written_by_others, at=f"{where}/{name}"
-                )
-            ]
-        elif key == "required":
-            found += [f"{where}: {name}" for name in sorted({*(lax.get(key) or [])} - {*(strict.get(key) or [])})]
-        elif key == "enum":
-            found += [f"{where}: {value}" for value in sorted({*strict.get(key, [])} - {*lax.get(key, [])})]
-        elif key.startswith("max") and key in strict and (key not in lax or lax[key] >= strict[key]):
-            continue
-        elif key.startswith("max") and key not in strict and written_by_others:
-            found.append(f"{where} is new")
-        elif key.startswith("min") and key in strict and (key not in lax or lax[key] <= strict[key]):
-            continue
-        else:
-            found.append(f"{where} changed from {before!r} to {after!r}")
+    for group in ("properties", "$defs"):
+        for name, before in old.get(group, {}).items():
+            place, after = f"{at}/{name}", new.get(group, {}).get(name)
+            found += [place] if after is None else _gone(before, after, place)
     return found
+
+
+def _refused(wide: Any, narrow: Any, at: str = "") -> list[str]:
+    """Where `wide` may refuse what `narrow` allows."""
+    found = []
+    for key in sorted({*wide, *narrow} - _PROSE):
+        place, outer, inner = f"{at}/{key}", wide.get(key), narrow.get(key)
+        if key in ("properties", "$defs"):
+            shared = sorted({*(outer or {})} & {*(inner or {})})
+            found += [refused for name in shared for refused in _refused(outer[name], inner[name], f"{at}/{name}")]
+        elif not _covers(key, outer, inner):
+            found.append(f"{place}: {outer!r} does not cover {inner!r}")
+    return found
+
+
+def _covers(key: str, outer: Any, inner: Any) -> bool:
+    if outer == inner:
+        return True
+    if key == "required":
+        return {*(outer or ())} <= {*(inner or ())}
+    if outer is None or inner is None:
+        return outer is None  # a limit that only the other has
+    if key == "enum":
+        return {*inner} <= {*outer}
+    if key.startswith(("max", "exclusiveMax")):
+        return bool(outer >= inner)
+    if key.startswith(("min", "exclusiveMin")):
+        return bool(outer <= inner)
+    return False
 
 
 def rewrite_copies() -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 import pytest
-from servers import await_true, local_settings
 
+from servers import await_true, local_settings
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.local.ports import answers, kafka_address

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymilvus import MilvusClient
-from servers import await_true, local_settings, standalone_milvus
 
+from servers import await_true, local_settings, standalone_milvus
 from streams.failures import CommandFailed
 from streams.settings import Settings
 from workers.local.ports import answers, kafka_address

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import await_true, local_settings
 
+from servers import await_true, local_settings
 from streams.failures import CommandFailed
 from workers.local.process import Child, Process
 from workers.local.state import read_state, stop_leftovers, supervisor, take_lock, write_state

@@ -10,6 +10,7 @@ Allowed = Literal["public", "any"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
+_PORT = re.compile(r"(?<![:\[]):(\d+)$")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -26,17 +27,21 @@ def allowed(host: str, port: int, patterns: tuple[str, ...]) -> Allowed:
     bare = name.strip("[]")
     if parse_address(bare) is None and _NUMERIC_LABEL.fullmatch(bare.rsplit(".", 1)[-1]):
         raise BadMessage("image-refused", "its host is a number in a form that is not a plain address")
-    for pattern in patterns:
-        wanted, _, wanted_port = pattern.partition(":") if not pattern.startswith("[") else pattern.rpartition(":")
-        if pattern.endswith("]"):
-            wanted, wanted_port = pattern, ""
-        if wanted_port and int(wanted_port) != port:
-            continue
-        if wanted.strip("[]") == bare:
-            return "any"
-        if wanted == "*" or (wanted.startswith("*.") and bare.endswith(wanted[1:])):
-            return "public"
+    named = {_host_of(pattern) for pattern in patterns if _port_of(pattern) in (None, port)}
+    if bare in named:  # written out: it wins over a wildcard, wherever each stands
+        return "any"
+    if any(each == "*" or (each.startswith("*.") and bare.endswith(each[1:])) for each in named):
+        return "public"
     raise BadMessage("image-refused", "its host is not among LOOKALIKE_IMAGE_HOSTS")
+
+
+def _host_of(pattern: str) -> str:
+    return _PORT.sub("", pattern).strip("[]")
+
+
+def _port_of(pattern: str) -> int | None:
+    port = _PORT.search(pattern)
+    return int(port[1]) if port else None
 
 
 def is_public(address: Address) -> bool:
@@ -51,6 +56,8 @@ def is_public(address: Address) -> bool:
             inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if inner:
             return all(is_public(each) for each in inner)
+        if address.is_site_local:  # fec0::/10, given up by RFC 3879, and private where it is still in use
+            return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -10,19 +10,24 @@ from typing import Any
 
 import faust
 import structlog
+from confluent_kafka import KafkaException
 from faust.types import TP
 
 from schemas.source import Source
 from streams.codec import Record
-from streams.failures import Broken
+from streams.failures import Broken, CommandFailed
+from streams.lag import lag as group_lag
 from streams.settings import Settings
 from streams.topics import LISTING_TOPICS
 from streams.watermark import Watermark
 from workers.index.broker import broker_options
 from workers.index.change import Received
+from workers.index.liveness import needs_lag, stalled
 from workers.index.pipeline import Pipeline
+from workers.index.transport import Transport
 
 COMMIT_SECONDS = 0.5
+WATCH_SECONDS = 15.0
 SESSION_SECONDS = 10.0
 """A killed worker keeps its partitions for so long."""
 REVOKE_SECONDS = 5.0
@@ -38,7 +43,7 @@ def group_of(settings: Settings, hash12: str) -> str:
 
 def make_app(settings: Settings, hash12: str) -> faust.App:
     """The app, with the settings that DESIGN asks for; the reason stands beside each."""
-    return faust.App(
+    app = faust.App(
         group_of(settings, hash12),
         **broker_options(settings),
         datadir=settings.data / "faust",
@@ -61,6 +66,8 @@ def make_app(settings: Settings, hash12: str) -> faust.App:
         # 1 keeps co-partitioned assignment: equal partition numbers of the three topics go to one worker.
         table_standby_replicas=1,
     )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    return app
 
 
 class IndexApp:
@@ -71,6 +78,7 @@ class IndexApp:
         self.assigned = asyncio.Event()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.pipeline: Pipeline
+        self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._marks: dict[TP, Watermark] = {}
         self._committed: dict[TP, int] = {}
@@ -81,6 +89,7 @@ class IndexApp:
         assigned.connect(self._on_assigned)
         revoked.connect(self._on_revoked)
         app.task(self._commit_for_ever)
+        app.task(self._watch_progress)
 
     def fail(self, error: BaseException) -> None:
         """End the worker for `error`; from any thread. Only the first counts."""
@@ -135,6 +144,24 @@ class IndexApp:
         while not self.app.should_stop:
             await asyncio.sleep(COMMIT_SECONDS)
             await self._commit()
+
+    async def _watch_progress(self) -> None:
+        """End the worker when it has work and gets none of it done."""
+        while not self.app.should_stop:
+            await asyncio.sleep(WATCH_SECONDS)
+            seen, lag = self.pipeline.progress(), 0
+            if needs_lag(time.monotonic(), seen):
+                lag = await asyncio.to_thread(self._own_lag)
+            if why := stalled(time.monotonic(), seen, lag):
+                self._fail(Broken(why))
+
+    def _own_lag(self) -> int:
+        places = {(place.topic, place.partition) for place in self._marks}
+        try:
+            found = group_lag(self._settings, [self.app.conf.id])
+        except (CommandFailed, KafkaException):
+            return 0  # Kafka itself is away: then waiting is right
+        return sum(each.lag for each in found if (each.topic, each.partition) in places)
 
     async def _commit(self) -> None:
         """Commit how far each partition is done. An error that can't be retried ends the app, and so the process."""

@@ -16,6 +16,7 @@ from workers.index.change import Received
 from workers.index.fetch import Fetcher
 from workers.index.fold import Fold
 from workers.index.limits import Capacity, ImageLimits
+from workers.index.liveness import Progress
 from workers.index.pictures import Pictures
 from workers.index.planner import Planner
 from workers.index.reporter import Reporter
@@ -61,6 +62,10 @@ class Pipeline:
     def wait_written(self, seconds: float) -> bool:
         """Wait until no batch is being written, and Kafka has confirmed its outcomes; False after `seconds`."""
         return self._writer.idle.wait(seconds / 2) and self._reporter.flush(seconds / 2) == 0
+
+    def progress(self) -> Progress:
+        """What liveness is judged by."""
+        return Progress(self.room.taken, self.room.taken_at, self.room.progress_at, self._stages.away_since)
 
     def forget(self) -> None:
         """Let go of what belongs to partitions that are no longer ours (their watermarks are closed)."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 
 class Room:
@@ -11,6 +12,7 @@ class Room:
         self.capacity = capacity
         self._lock = threading.Lock()
         self._taken = 0
+        self.taken_at = self.progress_at = time.monotonic()
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     @property
@@ -23,6 +25,9 @@ class Room:
         while True:
             with self._lock:
                 if self._taken < self.capacity:
+                    self.taken_at = time.monotonic()
+                    if self._taken == 0:
+                        self.progress_at = self.taken_at
                     self._taken += 1
                     return
                 freed = asyncio.Event()
@@ -33,6 +38,7 @@ class Room:
         """One event is no longer in hand."""
         with self._lock:
             self._taken -= 1
+            self.progress_at = time.monotonic()
             waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting[0].is_closed():
             waiting[0].call_soon_threadsafe(waiting[1].set)

@@ -84,7 +84,7 @@ def name(chosen: Sequence[Picture]) -> Iterator[Choice]:
 def show(file: Path) -> Image.Image | None:
     """Decode a picture, cut off its empty margin and shrink it; None if it does not decode or is too small."""
     image = read_picture(file)
-    seen = image and image.getchannel("A").getbbox()
+    seen = None if image is None else image.getchannel("A").getbbox()
     if image is None or seen is None:
         return None
     image = image.crop(seen)

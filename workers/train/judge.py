@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import SiglipModel, SiglipTokenizer
 
+from workers.train.cache import STUDENT_SIDE
 from workers.train.openclipart import Picture, PicturesMissing, on_white, pictures, read_picture
 from workers.train.ranking import Figures, Vectors, agreement, chance_recall, ndcg, overlap, ratio_interval, recall
 from workers.train.sources import stamps
@@ -60,21 +61,21 @@ class Model:
     def load(cls, folder: Path) -> Model:
         """Load a folder; nothing is downloaded."""
         model = SiglipModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        return cls(model.eval(), SiglipTokenizer.from_pretrained(folder, local_files_only=True))
+        model.train(mode=False)
+        return cls(model, SiglipTokenizer.from_pretrained(folder, local_files_only=True))
 
     @torch.inference_mode()
     def picture_vectors(self, images: Sequence[Image.Image], batch: int = 64) -> Vectors:
-        """Vectors (N, D) of RGB pictures, squashed to the model's size as its image processor does."""
-        side = self.model.config.vision_config.image_size
-        pixels = torch.from_numpy(squash(images, side)).permute(0, 3, 1, 2)
-        found = [self.model.get_image_features(part.float() / 127.5 - 1).pooler_output for part in pixels.split(batch)]
+        """Vectors (N, D) of RGB pictures, squashed to a square as the bundled image processor does."""
+        pixels = torch.from_numpy(squash(images, STUDENT_SIDE)).permute(0, 3, 1, 2)
+        found = [self.model.get_image_features(part.float() / 127.5 - 1).pooler_output for part in torch.split(pixels, batch)]
         return torch.cat(found).numpy()
 
     @torch.inference_mode()
     def text_vectors(self, texts: Sequence[str]) -> Vectors:
         """Vectors (N, D) of texts."""
         ids = torch.tensor(encode(self.tokenizer, texts))
-        found = [self.model.get_text_features(input_ids=part).pooler_output for part in ids.split(256)]
+        found = [self.model.get_text_features(input_ids=part).pooler_output for part in torch.split(ids, 256)]
         return torch.cat(found).numpy()
 
 

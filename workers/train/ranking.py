@@ -33,7 +33,7 @@ def ndcg(vectors: Vectors, groups: NDArray[np.str_], first: int = 5) -> Figures:
     others = (groups[:, None] == groups[None, :]).sum(axis=1) - 1
     best = np.concatenate(([0.0], np.cumsum(discounts)))[np.minimum(others, first)]
     asked = others > 0
-    return (relevant * discounts).sum(axis=1)[asked] / best[asked]
+    return np.asarray((relevant * discounts).sum(axis=1)[asked] / best[asked], np.float64)
 
 
 def recall(texts: Vectors, pictures: Vectors, own: NDArray[np.bool_], first: int = 10) -> Figures:
@@ -42,14 +42,14 @@ def recall(texts: Vectors, pictures: Vectors, own: NDArray[np.bool_], first: int
     `texts` (T, D), `pictures` (P, D), `own` (T, P): which pictures belong to which text.
     """
     nearest = np.argsort(-(unit(texts) @ unit(pictures).T), axis=1, kind="stable")[:, :first]
-    return np.take_along_axis(own, nearest, axis=1).any(axis=1).astype(np.float64)
+    return np.asarray(np.take_along_axis(own, nearest, axis=1).any(axis=1), np.float64)
 
 
 def chance_recall(own: NDArray[np.bool_], first: int = 10) -> Figures:
     """What `recall` is on average for each text if the pictures come in random order: 1 − C(P − m, k) / C(P, k)."""
     count, matching = own.shape[1], own.sum(axis=1)
     missed = [np.maximum(count - matching - place, 0) / (count - place) for place in range(min(first, count))]
-    return 1 - np.prod(missed, axis=0)
+    return np.asarray(1 - np.prod(missed, axis=0), np.float64)
 
 
 def overlap(ours: Vectors, theirs: Vectors, first: int = 5) -> float:

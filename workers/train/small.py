@@ -32,7 +32,7 @@ class Plan:
     """How to train. The learning rate rises for `warm_up` steps, then falls to 0 by a half cosine over `minutes`."""
 
     minutes: float = 45
-    batch: int = 192
+    batch: int = 128
     rate: float = 1e-3
     decay: float = 0.05
     warm_up: int = 100
@@ -165,7 +165,7 @@ def train(student: Student, taught: Lessons, plan: Plan, checkpoint: Path) -> Pr
             group["lr"] = rate(plan, progress) * group["times"]
         found = loss(student, taught, rows, plan, chance)
         steps.zero_grad()
-        found["all"].backward()
+        torch.autograd.backward(found["all"])
         nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         steps.step()
         progress.steps += 1

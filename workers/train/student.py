@@ -50,7 +50,7 @@ def save(model: SiglipModel, tokenizer: SiglipTokenizer, card: dict[str, Any], f
         shutil.copytree(folder, fresh)
     half = SiglipModel(model.config)
     half.load_state_dict(model.state_dict())
-    half.half().save_pretrained(fresh)
+    half.to(torch.float16).save_pretrained(fresh)
     tokenizer.save_pretrained(fresh)
     size = {"height": STUDENT_SIDE, "width": STUDENT_SIDE}
     SiglipImageProcessorPil(size=size, resample=3).save_pretrained(fresh)

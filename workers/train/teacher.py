@@ -51,7 +51,7 @@ class Reducer:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Project unit-length features (N, 1280) to (N, 128)."""
-        return (unit(features) - self.mean) @ self.axes
+        return np.asarray((unit(features) - self.mean) @ self.axes, np.float32)
 
 
 def fit_reducer(features: NDArray[np.float32], width: int = 128, whitening: float = 0.0) -> Reducer:
@@ -64,7 +64,7 @@ def fit_reducer(features: NDArray[np.float32], width: int = 128, whitening: floa
     mean = rows.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(rows - mean, rowvar=False))
     kept, variances = axes[:, ::-1][:, :width], variances[::-1][:width]
-    return Reducer(mean, (kept / variances ** (whitening / 2)).astype(np.float32))
+    return Reducer(mean.astype(np.float32), (kept / variances ** (whitening / 2)).astype(np.float32))
 
 
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -84,7 +84,7 @@ def _collage(one: Loaded, others: Sequence[Loaded], settings: Settings, chance: 
         ((0, 0, half, half), (half, 0, half, half), (0, half, half, half), (half, half, half, half)),
     )[chance.integers(3)]
     for number, (x, y, width, height) in enumerate(boxes):
-        shown = one if number == 0 else others[chance.integers(len(others))]
+        shown = one if number == 0 else others[int(chance.integers(len(others)))]
         image, _ = _part(Image.fromarray(shown.pixels), settings.smallest_part, chance)
         ground.alpha_composite(image.resize((width, height), Image.Resampling.BICUBIC), (x, y))
     return ground.convert("RGB")
@@ -93,7 +93,7 @@ def _collage(one: Loaded, others: Sequence[Loaded], settings: Settings, chance: 
 def _ground(others: Sequence[Loaded], side: int, chance: Generator) -> Image.Image:
     """White, a colour, a gradient, or part of a photo: RGBA (side, side)."""
     kind = chance.random()
-    photos = [one for one in (others[chance.integers(len(others))] for _ in range(8)) if one.source.kind == "photo"]
+    photos = [one for one in (others[int(chance.integers(len(others)))] for _ in range(8)) if one.source.kind == "photo"]
     if kind < 0.35:
         return Image.new("RGBA", (side, side), "white")
     if kind < 0.6 and photos:

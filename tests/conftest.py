@@ -1,0 +1,49 @@
+"""What all tests share: the real servers, each started once a run and only where a test asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+from catalogue import Catalogue, catalogue
+from program import IndexWorker, index_worker
+from servers import kafka_and_lite, standalone_milvus
+from web import Web, web_server
+
+from streams.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Apache Kafka and Milvus Lite."""
+    with kafka_and_lite(tmp_path_factory.mktemp("stack")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a Milvus standalone server."""
+    with standalone_milvus(tmp_path_factory.mktemp("standalone")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Web]:
+    """A web server on loopback."""
+    with web_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Settings, web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """A catalogue of the module's own."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with catalogue(stack, folder, image_hosts=("*", web.host)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def worker(shop: Catalogue) -> Iterator[IndexWorker]:
+    """An index worker on the module's catalogue; it must live through the module and end cleanly."""
+    with index_worker(shop.settings, "--device", "cpu") as running:
+        yield running
+        assert running.process.poll() is None, running.log()
+        assert running.terminate() == 0, running.log()

@@ -1,0 +1,119 @@
+"""The program `lookalike` in processes of its own."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from awaiting import eventually
+
+from streams.settings import Settings
+from workers.local.environment import child_environment
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of the program."""
+    return [sys.executable, "-m", "workers.cli", *arguments]
+
+
+def run(settings: Settings, *arguments: str, stdin: str | None = None, seconds: float = 120.0, **env: str) -> Ended:
+    """Run the program to its end."""
+    return subprocess.run(
+        command(*arguments),
+        env={**child_environment(settings), **env},
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def failed(ended: Ended, code: int) -> str:
+    """The one line with which a command ended at exit status `code`."""
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout == ""
+    lines = ended.stderr.strip().splitlines()
+    ours = [line for line in lines if line.startswith("lookalike: ")]
+    assert len(ours) == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ours[0]
+
+
+def document(ended: Ended, code: int = 0) -> dict[str, Any]:
+    """The one JSON document on stdout, of a command that ended with `code`."""
+    assert ended.returncode == code, ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+class IndexWorker:
+    """A running index worker."""
+
+    def __init__(self, settings: Settings, *arguments: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="worker-")
+        self.ready_file = Path(self._folder.name) / "ready"
+        self._log = Path(self._folder.name) / "log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command("worker", "index", "--ready-file", str(self.ready_file), *arguments),
+                env=child_environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def await_ready(self, seconds: float = 120.0) -> None:
+        """Wait until it has partitions."""
+        eventually(lambda: self.ready_file.exists() or self.process.poll() is not None, "worker ready", seconds=seconds)
+        assert self.process.poll() is None, self.log()
+
+    def log(self) -> str:
+        """What it said so far."""
+        return self._log.read_text(errors="replace")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log events of this name."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == name]
+
+    def terminate(self, seconds: float = 40.0) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, nothing is said."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def close(self) -> None:
+        """Whatever it is doing, it ends now."""
+        if self.process.poll() is None:
+            self.kill()
+        self._folder.cleanup()
+
+
+@contextlib.contextmanager
+def index_worker(settings: Settings, *arguments: str, await_ready: bool = True) -> Iterator[IndexWorker]:
+    """An index worker for the time of the block."""
+    worker = IndexWorker(settings, *arguments)
+    try:
+        if await_ready:
+            worker.await_ready()
+        yield worker
+    finally:
+        worker.close()
+
+
+def seconds_since(started: float) -> float:
+    """Seconds since `started` of the monotonic clock."""
+    return time.monotonic() - started

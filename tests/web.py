@@ -1,0 +1,95 @@
+"""A web server on loopback whose answers the test writes, and that counts what it was asked for."""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Web:
+    """Answers by path; an unknown path is 404."""
+
+    def __init__(self, port: int) -> None:
+        self.host = f"127.0.0.1:{port}"
+        self.answers: dict[str, Answer] = {}
+        self.asked: Counter[str] = Counter()
+
+    def url(self, path: str) -> str:
+        """The address of `path`."""
+        return f"http://{self.host}{path}"
+
+    def serve(self, path: str, body: bytes, *, status: int = 200, kind: str = "image/jpeg", **headers: str) -> str:
+        """Answer `path` with `body`; returns its address."""
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            respond(request, body, status=status, kind=kind, **headers)
+
+        self.answers[path] = answer
+        return self.url(path)
+
+    def redirect(self, path: str, to: str, status: int = 302) -> str:
+        """Answer `path` with a redirect; returns its address."""
+        return self.serve(path, b"", status=status, Location=to)
+
+    @contextlib.contextmanager
+    def held(self, path: str, body: bytes) -> Iterator[str]:
+        """Answer `path` only after the block; yields its address."""
+        release = threading.Event()
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            release.wait(120)
+            respond(request, body)
+
+        self.answers[path] = answer
+        try:
+            yield self.url(path)
+        finally:
+            release.set()
+
+
+def respond(
+    request: BaseHTTPRequestHandler, body: bytes, *, status: int = 200, kind: str = "image/jpeg", **headers: str
+) -> None:
+    """A whole answer; `headers` with `_` for `-`."""
+    request.send_response(status)
+    request.send_header("Content-Type", kind)
+    request.send_header("Content-Length", str(len(body)))
+    for name, value in headers.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@contextlib.contextmanager
+def web_server() -> Iterator[Web]:
+    """A running server; its threads end with it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path
+            web.asked[path] += 1
+            with contextlib.suppress(ConnectionError):  # a client that had enough is part of the tests
+                web.answers.get(path, _missing)(self)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: pytest's output is for the tests."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    web = Web(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="web")
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _missing(request: BaseHTTPRequestHandler) -> None:
+    respond(request, b"nothing here", status=404, kind="text/plain")

@@ -1,0 +1,63 @@
+"""The demo's marketplace: it publishes events, waits until they are worked off, and keeps what must be true."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.listing import ListingEvent
+from streams.failures import CommandFailed
+from streams.publish import Publisher
+from streams.settings import Settings
+from workers.demo.drain import drain
+from workers.demo.figures import Check, Told, told
+from workers.demo.voice import Voice
+
+
+@dataclass
+class Market:
+    """What is on sale, what was told of it, and the checks so far."""
+
+    settings: Settings
+    voice: Voice
+    indexed: list[ListingEvent] = field(default_factory=list)
+    """What got into the index, each listing as last published."""
+    checks: list[Check] = field(default_factory=list)
+    changes: Told = Told(())
+    """Outcomes of all events after the first of each listing."""
+
+    def publish(self, events: Sequence[ListingEvent]) -> tuple[Told, float]:
+        """Publish, and wait until all is worked off; what was told of it, and the seconds from first to last.
+
+        Raises CommandFailed where Kafka does not confirm, or where the worker does not get on.
+        """
+        started = time.monotonic()
+        publisher = Publisher(self.settings)
+        for event in events:
+            publisher.publish(event)
+            self.voice.live(f"{publisher.delivered.published} of {len(events)} published")
+        delivered = publisher.close()
+        if delivered.failed:
+            raise CommandFailed(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", 3)
+        self.voice.note(f"{delivered.published} events confirmed by Kafka after {time.monotonic() - started:.1f} s")
+        drain(self.settings, len(events), self.voice)
+        seconds = time.monotonic() - started
+        return told(self.settings).of(events), seconds
+
+    def change(self, events: Sequence[ListingEvent]) -> Told:
+        """Publish changes of indexed listings; what was told of them."""
+        found, _ = self.publish(events)
+        self.changes = Told(self.changes.outcomes + found.outcomes)
+        newest = {event.listing_id: event for event in events}
+        self.indexed = [newest.get(event.listing_id, event) for event in self.indexed]
+        return found
+
+    def check(self, claim: str, expected: int, found: int) -> None:
+        """Keep a count that must be what it must be; say at once where it is not."""
+        self.checks.append(Check(claim, expected, found))
+        if expected != found:
+            self.voice.note(f"NOT AS IT MUST BE: {claim}: {found}, must be {expected}")
+
+    def current(self, events: Sequence[ListingEvent]) -> list[ListingEvent]:
+        """The same listings, as last published."""
+        known = {event.listing_id: event for event in self.indexed}
+        return [known[event.listing_id] for event in events]
