@@ -2,8 +2,9 @@
 
 import contextlib
 import itertools
+import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,19 @@ from schemas.source import Source
 from streams.clients import producer, reader
 from streams.codec import Record
 from streams.lag import lag
-from streams.read import record_of
+from streams.read import read_all, record_of
 from streams.settings import Settings
-from streams.topics import CREATED, DEAD_LETTER, INDEXED, LISTING_PARTITIONS, LISTING_TOPICS, UPDATED, create
+from streams.topics import DEAD_LETTER, INDEXED, LISTING_PARTITIONS, LISTING_TOPICS, UPDATED, create
+from workers.index.change import first_source
 from workers.models.folder import find_model, read_recipe
 from workers.vectors.client import connect
 from workers.vectors.collection import names
-from workers.vectors.row import Known
+from workers.vectors.row import Known, Row
 from workers.vectors.store import Store
 
 Headers = Sequence[tuple[str, str | bytes | None]]
+Raw = tuple[str, str | bytes | None, bytes | None, Headers, dict[str, Any]]
+"""Topic, key, value, headers, and what else the producer is told."""
 _prefixes = (f"t{number}_" for number in itertools.count(1))
 
 
@@ -68,12 +72,15 @@ class Catalogue:
         self.group = f"lookalike-index-{self.recipe.hash12}"
         self._producer: Producer = producer(settings)
         self._numbers = itertools.count(1)
-        self._indexed, self._letters = Tail(settings, INDEXED), Tail(settings, DEAD_LETTER)
+        self.ids: list[str] = []
+        """Every id that was given out."""
+        self.indexed, self._letters = Tail(settings, INDEXED), Tail(settings, DEAD_LETTER)
         self._client: Any = None
 
     def new_id(self) -> str:
         """An id that was not used before."""
-        return f"m{next(self._numbers)}"
+        self.ids.append(f"m{next(self._numbers)}")
+        return self.ids[-1]
 
     def picture(self, seed: int, name: str = "") -> str:
         """The address of a picture below the roots that workers may read."""
@@ -92,7 +99,7 @@ class Catalogue:
         """Publish raw bytes; returns where they lie once Kafka has confirmed them."""
         return self.send_all([(topic, key, value, headers, more)])[0]
 
-    def send_all(self, records: Sequence[tuple[str, str | bytes | None, bytes | None, Headers, dict[str, Any]]]) -> list[Source]:
+    def send_all(self, records: Sequence[Raw]) -> list[Source]:
         """Publish many at once, in order; returns where they lie, in the same order."""
         placed: dict[int, Source] = {}
         for number, (topic, key, value, headers, more) in enumerate(records):
@@ -118,7 +125,7 @@ class Catalogue:
     def outcomes(self) -> dict[tuple[str, int, int], list[Outcome]]:
         """All outcomes so far, by the place of their event."""
         found = defaultdict(list)
-        for record in self._indexed.read():
+        for record in self.indexed.read():
             outcome = Outcome.model_validate_json(record.value or b"")
             found[place(outcome.source)].append(outcome)
         return found
@@ -142,6 +149,18 @@ class Catalogue:
         """Publish an event and wait for its outcome."""
         return self.outcome_of(self.publish(event, topic, **more))
 
+    def index(self, event: dict[str, Any], topic: str = UPDATED, **more: Any) -> Row:
+        """Publish an event that must be indexed; returns its row."""
+        outcome = self.done(event, topic, **more)
+        assert outcome.outcome == "indexed", self.letters().get(place(outcome.source), outcome)
+        return self.row(event["listing_id"])
+
+    def row(self, listing_id: str) -> Row:
+        """The row of a listing that must have one."""
+        row = self.known(listing_id).row
+        assert row is not None, f"{listing_id} has no row"
+        return row
+
     def letters(self) -> dict[tuple[str, int, int], list[tuple[DeadLetter, Record]]]:
         """All dead letters so far, by the place of their event."""
         found = defaultdict(list)
@@ -152,9 +171,9 @@ class Catalogue:
 
     def letter_of(self, source: Source, *, seconds: float = 60.0) -> tuple[DeadLetter, Record]:
         """The dead letter of an event, once it is there."""
-        return eventually(
-            lambda: self.letters().get(place(source)), f"a dead letter of {source}", seconds=seconds
-        )[0]  # type: ignore[index]
+        found = eventually(lambda: self.letters().get(place(source)), f"a dead letter of {source}", seconds=seconds)
+        assert found is not None
+        return found[0]
 
     def known(self, listing_id: str, model_id: str = "") -> Known:
         """What the store has of a listing."""
@@ -194,20 +213,20 @@ class Catalogue:
         """Wait until everything that was published is finished and committed."""
         eventually(lambda: self.total_lag(group) == 0, "lag 0", seconds=seconds, pause=0.2)
 
+    def every_event_has_its_end(self) -> None:
+        """At rest, each event published and committed has one outcome or, where it could not be read, one letter."""
+        self.at_rest()
+        told, letters = self.outcomes(), self.letters()
+        events = Counter(place(first_source(record)) for record in self.all_events())
+        assert events == {each: len(told.get(each) or letters[each]) for each in told.keys() | letters.keys()}
+
     def all_events(self) -> list[Record]:
         """Every listing event that was published and committed."""
-        records = []
-        for topic in LISTING_TOPICS:
-            tail = Tail(self.settings, topic)
-            try:
-                records += tail.read(1.0)
-            finally:
-                tail.close()
-        return records
+        return list(read_all(self.settings, *LISTING_TOPICS))
 
     def close(self) -> None:
         """Let go of the clients."""
-        self._indexed.close()
+        self.indexed.close()
         self._letters.close()
         if self._client is not None:
             self._client.close()
@@ -215,8 +234,6 @@ class Catalogue:
 
 def dumped(event: dict[str, Any]) -> bytes:
     """An event as a publisher of another language would write it."""
-    import json
-
     return json.dumps(event).encode()
 
 
@@ -241,5 +258,3 @@ def catalogue(settings: Settings, folder: Path, **more: Any) -> Iterator[Catalog
     finally:
         made.close()
 
-
-__all__ = ["CREATED", "UPDATED", "Catalogue", "catalogue", "now_ms", "place"]

@@ -25,25 +25,27 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield uri
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def web() -> Iterator[Web]:
     """A web server on loopback."""
     with web_server() as server:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(stack: Settings, web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    """A catalogue of the module's own."""
+    """The catalogue that most tests of the index worker share; they keep apart by listing ids."""
     folder = tmp_path_factory.mktemp("pictures")
     with catalogue(stack, folder, image_hosts=("*", web.host)) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worker(shop: Catalogue) -> Iterator[IndexWorker]:
-    """An index worker on the module's catalogue; it must live through the module and end cleanly."""
+    """An index worker on that catalogue; it must live through all tests and end cleanly."""
     with index_worker(shop.settings, "--device", "cpu") as running:
         yield running
         assert running.process.poll() is None, running.log()
+        shop.every_event_has_its_end()
+        assert not running.events("waiting")
         assert running.terminate() == 0, running.log()

@@ -65,7 +65,8 @@ class Asker:
                 pixels = decode(data, encoder.recipe, max_pixels=ImageLimits().pixels)
             except BadMessage as bad:
                 raise CommandFailed(f"{query}: {bad.error}", 2) from None
-            return self._search(collection, encoder.encode(pixels[None])[0].tolist(), wanted, query)
+            # A copy: torch warns of what it can't write to.
+            return self._search(collection, encoder.encode(pixels[None].copy())[0].tolist(), wanted, query)
 
     def by_text(self, text: str, wanted: Wanted) -> Answer:
         """Neighbours of a text, by the text tower of the live model."""

@@ -10,6 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+# All that the worker imports: torch changes how malloc keeps freed memory, which saves 0.7 ms of page faults a picture.
+import workers.index.worker  # noqa: F401
 from streams.settings import read_settings
 from workers.index.decode import decode, hash_images
 from workers.index.fetch import Fetcher

@@ -9,7 +9,7 @@ import typer
 from streams.failures import CommandFailed
 from streams.log import set_up_log
 from streams.settings import read_settings
-from workers.cli import ask, events, look, models, publish, stack, worker
+from workers.cli import ask, demo, events, look, models, publish, stack, worker
 from workers.cli.output import say
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def program(
 
 app.command()(stack.up)
 app.command()(stack.down)
+app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(ask.neighbors)
 app.command()(look.lag)

@@ -15,7 +15,7 @@ from streams.topics import INDEXED
 class Told:
     """Outcomes of events; an event may be told more than once (at least once is the promise)."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] = ()
 
     def of(self, events: Iterable[ListingEvent]) -> "Told":
         """Those of the given events."""

@@ -43,25 +43,23 @@ class MemoryPeak:
 
     def _sample(self) -> dict[str, int]:
         state = read_state(self._settings)
-        pids = {entry["name"]: entry.get("pid") for entry in state["processes"]}
-        pids["supervisor"] = state.get("supervisor", {}).get("pid")
-        if pids["supervisor"] == os.getpid():
-            del pids["supervisor"]
-        sizes = {"demo": psutil.Process().memory_info().rss}
-        return sizes | {name: _with_children(pid) for name, pid in pids.items() if pid}
+        sizes = {entry["name"]: _with_children(entry["pid"]) for entry in state["processes"] if entry.get("pid")}
+        supervisor = state.get("supervisor", {}).get("pid")
+        if supervisor and supervisor != os.getpid():
+            sizes["supervisor"] = _alone(supervisor)  # its children are those above
+        return sizes | {"demo": _alone(os.getpid())}
 
 
 def _with_children(pid: int) -> int:
     try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        children = [child.pid for child in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
         return 0
-    return sum(_resident(each) for each in family)
+    return sum(map(_alone, [pid, *children]))
 
 
-def _resident(process: psutil.Process) -> int:
+def _alone(pid: int) -> int:
     try:
-        return int(process.memory_info().rss)
+        return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:  # it has ended in between
         return 0

@@ -68,8 +68,12 @@ def clear(settings: Settings) -> None:
 def running(settings: Settings, *, keep: bool) -> Iterator[None]:
     """The local stack with one index worker; stopped at the end, unless it is to be kept and nothing was raised."""
     if not keep:
-        with Stack(settings, workers=1):
-            yield
+        stack = Stack(settings, workers=1)
+        try:
+            with stack:
+                yield
+        finally:
+            stack.stop()  # once more, where Ctrl-C came into the middle of the first
         return
     start_detached(settings, workers=1)
     try:
@@ -79,7 +83,7 @@ def running(settings: Settings, *, keep: bool) -> Iterator[None]:
         raise
 
 
-def ways_on(settings: Settings, listing_id: str, picture: Path | None) -> list[str]:
+def ways_on(settings: Settings, listing_id: str, picture: Path | None, text: str) -> list[str]:
     """The commands for a demo that was kept, to be pasted into a shell."""
     exports = {
         "KAFKA": settings.kafka,
@@ -91,7 +95,7 @@ def ways_on(settings: Settings, listing_id: str, picture: Path | None) -> list[s
         "IMAGE_ROOTS": ":".join(str(root) for root in settings.image_roots),
     }
     words = [f"LOOKALIKE_{name}={shlex.quote(value)}" for name, value in exports.items()]
-    asked = [f"neighbors {listing_id}", "neighbors --text 'red flower' -k 5"]
+    asked = [f"neighbors {listing_id}", f"neighbors --text {shlex.quote(text)} -k 5"]
     if picture:
         asked.append(f"neighbors --image {shlex.quote(str(picture))}")
     return [

@@ -1,9 +1,7 @@
 """One demo from start to end: its place, its stack, the tour, the summary and the gallery."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from streams.failures import CommandFailed
@@ -13,25 +11,13 @@ from workers.demo.gallery import page
 from workers.demo.market import Market
 from workers.demo.memory import MemoryPeak
 from workers.demo.place import clear, demo_settings, running
-from workers.demo.summary import Summary, summarise
+from workers.demo.summary import Clock, Summary, summarise
+from workers.demo.telling import told_as_gallery
 from workers.demo.tour import Tour
 from workers.demo.voice import Voice
 from workers.local.jars import jars
 from workers.neighbors import Asker
 from workers.overview import overview
-
-
-@dataclass
-class _Clock:
-    """Seconds of each step, by its name."""
-
-    steps: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.steps[name] = time.monotonic() - started
 
 
 @dataclass(frozen=True)
@@ -42,36 +28,71 @@ class Demo:
     summary: Summary
     listing_id: str
     picture: Path | None
+    text: str
 
 
 def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Voice, *, keep: bool) -> Demo:
-    """The whole demo; raises CommandFailed where a step can't be done. Nothing runs on afterwards unless kept."""
-    pictures = images or BUNDLED
-    listings = catalogue(pictures)
-    ours = demo_settings(settings, pictures)
-    target = _writable(gallery or ours.data / "gallery.html", ours)
+    """The whole demo; CommandFailed where a step can't be done. Nothing runs on afterwards unless it is kept."""
+    clock = Clock()
+    ours = demo_settings(settings, images or BUNDLED)
+    if gallery is not None:
+        _require_place(gallery)
+    listings = catalogue(images or BUNDLED)
     clear(ours)
-    voice.title(f"Lookalike: {len(listings)} {'pictures of yours' if images else 'bundled pictures'}, as on a marketplace")
-    voice.note(f"In a place of its own: {ours.data}, prefix {ours.prefix}, Kafka {ours.kafka}, Milvus {ours.milvus}.")
-    clock = _Clock()
-    with MemoryPeak(ours) as memory:
-        tour = Tour(Market(ours, voice), listings, bundled=images is None)
+    target = gallery.absolute() if gallery else ours.data / "gallery.html"
+    voice.title(f"Lookalike, with {len(listings):,} pictures from {images or 'openclipart, which are bundled'}")
+    voice.note(f"in a place of its own: {ours.data}, prefix {ours.prefix}, Kafka {ours.kafka}, Milvus {ours.milvus}")
+    tour = Tour(Market(ours, voice), listings, bundled=images is None)
+    with ExitStack() as place:
+        memory = place.enter_context(MemoryPeak(ours))
         voice.headline("Start Apache Kafka, Milvus Lite and an index worker")
         with clock.step("start"), voice.waiting("starting"):
             jars(ours)
-        with _started(ours, voice, clock, keep=keep):
-            _steps(tour, voice, clock)
-            voice.headline("Draw the gallery")
-            with clock.step("gallery"), voice.waiting("drawing"):
-                state = overview(ours)
-                if state["down"]:
-                    raise CommandFailed("; ".join(state["down"]), 3)
-                _count_rows(tour, state["rows"])
-                summary = summarise(tour, state, memory, clock.steps, target, kept=keep)
-                target.write_text(page(tour, summary), encoding="utf-8")
-            voice.note(f"{target.stat().st_size / 1e6:.1f} MB in one file: {target}")
-            if not keep:
-                voice.headline("Stop everything")
-    summary = summarise(tour, state, memory, clock.steps, target, kept=keep)
-    picture = tour.like_pictures[0].picture if tour.like_pictures else None
-    return Demo(ours, summary, tour.sales[0].listing_id, picture)
+            place.enter_context(running(ours, keep=keep))
+        voice.note(f"all is running after {clock.steps['start']:.1f} s; logs are in {ours.data / 'logs'}")
+        _walk(tour, voice, clock)
+        voice.headline("Count, and draw the gallery")
+        with clock.step("gallery"), voice.waiting("drawing"):
+            state = overview(ours)
+            if state["down"]:
+                raise CommandFailed("; ".join(state["down"]), 3)
+            tour.count(state)
+            drawn = page(told_as_gallery(tour, summarise(tour, state, memory, clock, target, kept=keep)))
+            _write(target, drawn)
+        voice.note(f"one file of {len(drawn) / 1e6:.1f} MB: {target}")
+        if not keep:
+            voice.headline("Stop everything")
+            with clock.step("stop"), voice.waiting("stopping"):
+                place.close()
+    summary = summarise(tour, state, memory, clock, target, kept=keep)
+    return Demo(ours, summary, tour.sales[0].listing_id, tour.like_pictures[0].picture, tour.like_texts[0].words)
+
+
+def _walk(tour: Tour, voice: Voice, clock: Clock) -> None:
+    voice.headline(f"Publish {len(tour.listings):,} listings to Kafka; the worker fetches, decodes, encodes, upserts")
+    with clock.step("index"):
+        tour.index()
+    asker = Asker(tour.market.settings)
+    voice.headline("Ask Milvus for neighbours")
+    with clock.step("ask"):
+        tour.ask(asker)
+    voice.headline("Change prices")
+    with clock.step("reprice"):
+        tour.reprice()
+    voice.headline("Sell some, relist half of them, remove a few")
+    with clock.step("sell"):
+        tour.sell(asker)
+
+
+def _require_place(gallery: Path) -> None:
+    """Said now, not after a minute."""
+    if gallery.is_dir() or not gallery.parent.is_dir():
+        what = "is a folder" if gallery.is_dir() else f"can't be written: there is no folder {gallery.parent}"
+        raise CommandFailed(f"{gallery} {what}; give a file for the gallery", 2)
+
+
+def _write(gallery: Path, text: str) -> None:
+    try:
+        gallery.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{gallery} can't be written: {error.strerror}", 2) from None

@@ -8,7 +8,8 @@ from schemas.listing import ListingEvent
 from workers.demo.catalogue import assorted
 from workers.demo.market import Market
 from workers.neighbors import Asker
-from workers.vectors.neighbors import Wanted, quoted
+from workers.vectors.neighbors import Wanted
+from workers.vectors.row import quoted
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,12 @@ class Shelf:
         return " · ".join(f"{each.score:.2f} {each.title[:24]}" for each in self.neighbors[:names]) or "nothing"
 
 
-def by_listing(asker: Asker, event: ListingEvent, wanted: Wanted | None = None, **more: str) -> Shelf:
+def by_listing(asker: Asker, event: ListingEvent, wanted: Wanted | None = None) -> Shelf:
     """Neighbours of a listing in the index."""
     answer = asker.by_listing(event.listing_id, wanted or Wanted(k=LENGTH))
     about = " · ".join(filter(None, ("/".join(event.category), yen(event.price_minor))))
     picture = path_of(event.image_urls[0])
-    return Shelf(event.title, picture, about, answer.neighbors, listing_id=event.listing_id, **more)
+    return Shelf(event.title, picture, about, answer.neighbors, listing_id=event.listing_id)
 
 
 def by_picture(asker: Asker, events: Sequence[ListingEvent], folder: Path) -> list[Shelf]:

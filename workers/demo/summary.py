@@ -1,5 +1,8 @@
 """The summary of a demo: what happened, how fast, and whether every count is what it must be."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,26 @@ from typing import Any
 from workers.demo.figures import Check, Spread
 from workers.demo.memory import MemoryPeak
 from workers.demo.tour import Tour
+
+
+class Clock:
+    """The seconds of each step, by its name, and of all since it was made."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, float] = {}
+        self._started = time.monotonic()
+
+    @property
+    def total(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self._started
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time what is inside."""
+        started = time.monotonic()
+        yield
+        self.steps[name] = time.monotonic() - started
 
 
 @dataclass(frozen=True)
@@ -49,11 +72,13 @@ class Summary:
     def lines(self) -> str:
         """What people read."""
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
+        dead = sum(self.dead_letters.values())
         rows: list[tuple[str, str]] = [
             ("model", self.model),
-            ("listings", f"{self.listings}, of which {self.indexed} indexed, {sum(self.dead_letters.values())} dead letters"),
+            ("listings", f"{self.listings} published, {self.indexed} indexed, {dead} dead letters"),
             ("outcomes", outcomes),
-            ("encoded", f"{self.pictures_encoded} pictures; {self.pictures_encoded_for_changes} for {self.changes} changes"),
+            ("encoded", f"{self.pictures_encoded} pictures"),
+            ("changes", f"{self.changes}, for which {self.pictures_encoded_for_changes} pictures were encoded"),
             ("pictures visible", _spread(self.picture_visible_ms)),
             ("changes visible", _spread(self.metadata_visible_ms)),
             ("indexing", f"{self.listings_a_second:.0f} listings a second, {self.indexing_seconds:.1f} s"),
@@ -62,12 +87,12 @@ class Summary:
             ("time", f"{self.seconds:.0f} s in all"),
             ("checks", f"{len(self.checks) - len(self.wrong)} of {len(self.checks)} as they must be"),
             ("gallery", self.gallery),
-        ]  # fmt: skip
+        ]
         return "\n".join(f"{name:<18}{value}" for name, value in rows)
 
 
 def summarise(
-    tour: Tour, state: dict[str, Any], memory: MemoryPeak, steps: dict[str, float], gallery: Path, *, kept: bool
+    tour: Tour, state: dict[str, Any], memory: MemoryPeak, clock: Clock, gallery: Path, *, kept: bool
 ) -> Summary:
     """The figures of a finished tour; `state` is what `lookalike status` says at its end."""
     indexing, changes = tour.indexing, tour.market.changes
@@ -91,8 +116,8 @@ def summarise(
         tombstones=state["tombstones"],
         peak_memory_bytes=memory.bytes,
         memory_by_process=memory.by_process,
-        seconds=round(sum(steps.values()), 1),
-        steps={name: round(seconds, 1) for name, seconds in steps.items()},
+        seconds=round(clock.total, 1),
+        steps={name: round(seconds, 1) for name, seconds in clock.steps.items()},
         checks=tour.market.checks,
         gallery=str(gallery),
         kept=kept,
@@ -102,8 +127,13 @@ def summarise(
 def _spread(spread: Spread | None) -> str:
     if spread is None:
         return "–"
-    return f"p50 {_time(spread.p50)}, p95 {_time(spread.p95)}, slowest {_time(spread.max)} after their event"
+    return f"p50 {in_time(spread.p50)}, p95 {in_time(spread.p95)}, slowest {in_time(spread.max)} after their event"
 
 
-def _time(milliseconds: float) -> str:
+def in_time(milliseconds: float) -> str:
+    """A time for people.
+
+    >>> in_time(12_345)
+    '12.3 s'
+    """
     return f"{milliseconds:.0f} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.1f} s"

@@ -1,6 +1,7 @@
 """The tour: index, ask, change prices, sell; each step published to Kafka, awaited, and checked by what was told."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from schemas.listing import ListingEvent
 from streams.dead_letters import by_reason, letters
@@ -25,7 +26,7 @@ class Tour:
     listings: list[ListingEvent]
     bundled: bool
     """Whether these are the bundled pictures, which have texts of their own."""
-    indexing: Told = Told(())
+    indexing: Told = field(default_factory=Told)
     indexing_seconds: float = 0.0
     dead_letters: dict[str, int] = field(default_factory=dict)
     like_listings: list[Shelf] = field(default_factory=list)
@@ -111,6 +112,12 @@ class Tour:
             replace(after, label="After it"),
             replace(with_sold, label="After it, asked with --include-sold", marks=sale.marks),
         ]
+
+    def count(self, state: dict[str, Any]) -> None:
+        """Compare the rows in the index (`lookalike status`) with what the events made of the listings."""
+        for status in ("on_sale", "sold_out"):
+            expected = sum(event.status == status for event in self.market.indexed)
+            self.market.check(f"rows {status}", expected, state["rows"][status])
 
     def _closest(self) -> Shelf:
         return max(self.like_listings, key=lambda shelf: shelf.closeness)

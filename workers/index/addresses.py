@@ -10,7 +10,7 @@ Allowed = Literal["public", "any"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
-_PORT = re.compile(r"(?<![:\[]):(\d+)$")
+_PORT = re.compile(r":(\d+)$")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 

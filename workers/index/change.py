@@ -1,5 +1,6 @@
 """A listing event in hand: what came, where it stands in its partition, and how long each stage took."""
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from streams.codec import Record, decode_listing
 from streams.watermark import Watermark
 from workers.index.room import Room
 from workers.vectors.row import Order, order_of
+
+_NUMBER = re.compile("[0-9]{1,18}")  # what fits in 64 bits; a header may hold anything
 
 
 @dataclass(slots=True)
@@ -85,6 +88,6 @@ def first_source(record: Record) -> Source:
     """Where the record first stood: its own place, or the one that its headers kept when it was put back."""
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     fields = {name: headers.get(f"source-{name}", "") for name in ("topic", "partition", "offset", "timestamp")}
-    if not fields["topic"] or not all(fields[name].isdigit() for name in ("partition", "offset", "timestamp")):
+    if not fields["topic"] or not all(_NUMBER.fullmatch(fields[name]) for name in ("partition", "offset", "timestamp")):
         return record.source
     return Source.model_validate(fields)

@@ -1,6 +1,7 @@
 """Fetching images from http(s) and file sources: checked addresses, capped bytes and time, bounded retries."""
 
 import asyncio
+import errno
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from workers.index.limits import Capacity, ImageLimits
 
 _GONE = {404, 410}
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 _REDIRECT = {301, 302, 303, 307, 308}
 _HEADERS = {"User-Agent": "lookalike", "Accept": "image/jpeg,image/png,image/webp", "Accept-Encoding": "identity"}
 
@@ -77,7 +79,10 @@ class Fetcher:
         Raises BadMessage: image-refused (scheme, host, address, root), image-missing (gone, forbidden),
         image-too-large, fetch-exhausted (its host did not deliver in any attempt).
         """
-        scheme = urlsplit(url).scheme.lower()
+        try:
+            scheme = urlsplit(url).scheme.lower()
+        except ValueError:
+            raise BadMessage("image-refused", "it is no address") from None
         if scheme == "file":
             return await asyncio.to_thread(self._read_file, url)
         if scheme not in ("http", "https"):
@@ -101,6 +106,8 @@ class Fetcher:
                     if response.status not in _REDIRECT:
                         return await self._body(response, str(here))
                     here = here.join(URL(response.headers.get("Location", "")))
+        except aiohttp.InvalidURL:
+            raise BadMessage("image-refused", f"{shown(url)}: it is no address") from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__, BadMessage):  # the resolver's refusal, wrapped by the connector
                 raise error.__cause__ from None
@@ -129,21 +136,29 @@ class Fetcher:
             raise BadMessage("image-refused", f"{shown(str(url))}: it leads to no http(s) host")
         try:
             permission = allowed(url.host, url.port or 0, self._hosts)
-            if parse_address(url.host) is not None:  # the resolver is not asked for what is an address already
-                _check_address(url.host, permission)
+            host = url.host.rstrip(".")  # aiohttp takes `127.0.0.1.` for an address as well
+            if parse_address(host) is not None:  # the resolver is not asked for what is an address already
+                _check_address(host, permission)
         except BadMessage as refused:
             raise BadMessage(refused.reason, f"{shown(str(url))}: {refused.error}") from None
 
     def _read_file(self, url: str) -> bytes:
         parts = urlsplit(url)
-        path = Path(unquote(parts.path)).resolve()
+        try:
+            path = Path(unquote(parts.path)).resolve()
+        except (ValueError, RuntimeError) as error:  # a NUL in its name, links in a circle
+            raise BadMessage("image-refused", f"{shown(url)}: {error}") from None
         if parts.netloc not in ("", "localhost") or not any(path.is_relative_to(root) for root in self._roots):
             raise BadMessage("image-refused", f"{shown(url)}: it is not below LOOKALIKE_IMAGE_ROOTS")
         try:
+            if not path.is_file():  # a pipe would be waited for
+                raise BadMessage("image-missing", f"{shown(url)}: there is no such file")
             if path.stat().st_size > self.limits.bytes:
                 raise BadMessage("image-too-large", f"{shown(url)}: more than {self.limits.bytes} bytes")
             return path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             raise BadMessage("image-missing", f"{shown(url)}: {error.strerror}") from None
 
 

@@ -19,7 +19,7 @@ from workers.index.pipeline import Pipeline
 from workers.models.encoder import Device, SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import ImageEncoder
-from workers.vectors.client import connect
+from workers.vectors.client import answering, connect
 from workers.vectors.collection import live, prepare
 from workers.vectors.store import Store
 
@@ -66,8 +66,9 @@ def run_with(settings: Settings, chosen: Chosen, encoder: ImageEncoder, dimensio
 def open_store(settings: Settings, model_id: str, dimensions: int) -> Store:
     """The store of a model's collections, made where they are missing; says so where another model is live."""
     client = connect(settings)
-    collections = prepare(client, settings, model_id, dimensions)
-    current = live(client, settings)
+    with answering(settings):
+        collections = prepare(client, settings, model_id, dimensions)
+        current = live(client, settings)
     if current is not None and current.listings != collections.listings:
         _log.warning("another_model_is_live", live=current.model_id, indexing_into=collections.listings)
     return Store(client, collections)

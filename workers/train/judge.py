@@ -68,7 +68,8 @@ class Model:
     def picture_vectors(self, images: Sequence[Image.Image], batch: int = 64) -> Vectors:
         """Vectors (N, D) of RGB pictures, squashed to a square as the bundled image processor does."""
         pixels = torch.from_numpy(squash(images, STUDENT_SIDE)).permute(0, 3, 1, 2)
-        found = [self.model.get_image_features(part.float() / 127.5 - 1).pooler_output for part in torch.split(pixels, batch)]
+        parts = (part.float() / 127.5 - 1 for part in torch.split(pixels, batch))
+        found = [self.model.get_image_features(part).pooler_output for part in parts]
         return torch.cat(found).numpy()
 
     @torch.inference_mode()

@@ -42,15 +42,16 @@ def build(pieces: int) -> SiglipModel:
 def save(model: SiglipModel, tokenizer: SiglipTokenizer, card: dict[str, Any], folder: Path) -> None:
     """Write weights (float16), settings, tokenizer, image processor and `card.json`.
 
-    All is written beside `folder` and moved into its place at the end; what else is there (README.md) is kept.
+    All is written beside `folder` and moved into its place at the end. What else is there (README.md) is kept, but
+    for `recipe.json`: it names the old weights.
     """
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     if folder.is_dir():
-        shutil.copytree(folder, fresh)
-    half = SiglipModel(model.config)
-    half.load_state_dict(model.state_dict())
-    half.to(torch.float16).save_pretrained(fresh)
+        shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns("recipe.json"))
+    # The settings go on saying float32: that is what the float16 weights are loaded as.
+    weights = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
+    model.save_pretrained(fresh, state_dict=weights)
     tokenizer.save_pretrained(fresh)
     size = {"height": STUDENT_SIDE, "width": STUDENT_SIDE}
     SiglipImageProcessorPil(size=size, resample=3).save_pretrained(fresh)

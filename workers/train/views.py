@@ -93,7 +93,9 @@ def _collage(one: Loaded, others: Sequence[Loaded], settings: Settings, chance: 
 def _ground(others: Sequence[Loaded], side: int, chance: Generator) -> Image.Image:
     """White, a colour, a gradient, or part of a photo: RGBA (side, side)."""
     kind = chance.random()
-    photos = [one for one in (others[int(chance.integers(len(others)))] for _ in range(8)) if one.source.kind == "photo"]
+    photos = [
+        one for one in (others[int(chance.integers(len(others)))] for _ in range(8)) if one.source.kind == "photo"
+    ]
     if kind < 0.35:
         return Image.new("RGBA", (side, side), "white")
     if kind < 0.6 and photos:

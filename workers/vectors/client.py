@@ -17,6 +17,9 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 # Codes of a row that will never be taken: Milvus' "invalid parameter" range, and Milvus Lite's "illegal argument".
 _ROW_REJECTED = {6, 1100, 1101}
+_UNSPECIFIC = {65535}
+"""Milvus up to 2.3 has one code for much; these words in its message mean that the call will never be taken."""
+_NEVER_TAKEN = ("cannot parse expression", "should divide the dim")
 _NO_COLLECTION = {100}
 _NOT_LOADED = 101
 TIMEOUT_SECONDS = 10.0
@@ -28,8 +31,10 @@ def connect(settings: Settings) -> MilvusClient:
     """A client of the server in the settings; raises CommandFailed (exit 3) where none answers."""
     try:
         return MilvusClient(
-            uri=settings.milvus, token=settings.milvus_token.get_secret_value(), timeout=TIMEOUT_SECONDS
-        )
+            uri=settings.milvus, token=settings.milvus_token.get_secret_value(), timeout=TIMEOUT_SECONDS,
+            # pymilvus pings an idle server every 10 s; Milvus Lite's takes that for abuse and hangs up.
+            grpc_options={"grpc.keepalive_permit_without_calls": False},
+        )  # fmt: skip
     except (MilvusException, grpc.RpcError):
         remedy = "start the local stack with `lookalike up`, or set LOOKALIKE_MILVUS"
         raise unreachable("Milvus", settings.milvus, remedy) from None
@@ -61,7 +66,9 @@ def told_apart() -> Iterator[None]:
     except (ParamError, DataNotMatchException) as error:
         raise BadMessage("row-rejected", _text(error)) from error
     except MilvusException as error:
-        if error.code in _ROW_REJECTED:
+        if error.code in _ROW_REJECTED or (
+            error.code in _UNSPECIFIC and any(words in str(error.message) for words in _NEVER_TAKEN)
+        ):
             raise BadMessage("row-rejected", _text(error)) from error
         if error.code in _NO_COLLECTION:
             raise Broken(f"Milvus has no such collection any more: {_text(error)}") from error

@@ -1,5 +1,6 @@
 """The collections of a model: their schema, their names, and the aliases that say which model is live."""
 
+import time
 from dataclasses import dataclass
 
 from pymilvus import CollectionSchema, DataType, MilvusClient
@@ -15,6 +16,7 @@ from workers.vectors.row import VECTOR_FIELD
 LISTINGS, TOMBSTONES = "listings", "tombstones"
 HNSW = {"M": 16, "efConstruction": 200}
 METRIC = "COSINE"
+_MADE_WITHIN = 5.0  # seconds
 _NO_ALIAS = {100, 1600}  # Milvus Lite's code, and Milvus'
 
 # Milvus counts VARCHAR in bytes; a character of UTF-8 has at most four.
@@ -88,8 +90,12 @@ def _create(client: MilvusClient, name: str, schema: CollectionSchema, vector: s
         try:
             client.create_collection(name, schema=schema, index_params=index, consistency_level="Bounded")
         except MilvusException:
-            if not client.has_collection(name):  # else another worker was quicker
-                raise
+            # Another worker may be quicker, and on Milvus Lite the collection is seen only a moment after that.
+            deadline = time.monotonic() + _MADE_WITHIN
+            while not client.has_collection(name):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def _listing_schema(dimensions: int) -> CollectionSchema:

@@ -1,6 +1,5 @@
 """The nearest listings: by listing, by vector, with filters; the same picture collapsed."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +8,7 @@ from typing import Any
 from pymilvus import MilvusClient
 
 from workers.vectors.client import read
-from workers.vectors.row import VECTOR_FIELD
+from workers.vectors.row import VECTOR_FIELD, plain, quoted
 
 EF = 128
 """How many candidates HNSW keeps while it searches; at least as many as are asked for."""
@@ -37,11 +36,13 @@ class Wanted:
         """As a filter of Milvus; values are quoted, so none of them can become part of the expression."""
         parts = [] if self.include_sold else ['status == "on_sale"']
         if without is not None:
-            parts.append(f"listing_id != {json.dumps(without)}")
+            parts.append(f"listing_id != {quoted(without)}")
         if self.category is not None:
             path = self.category.strip("/")
-            like = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            parts.append(f"(category == {quoted(path)} or category like {quoted(like + '/%')})")
+            # All that begins with `path/`: `0` is the next character after `/`. The servers differ in how `like`
+            # takes `%`, `_` and backslashes; they agree in how texts are ordered.
+            below = f"(category >= {quoted(path + '/')} and category < {quoted(path + '0')})"
+            parts.append(f"(category == {quoted(path)} or {below})")
         if self.currency is not None:
             parts.append(f"currency == {quoted(self.currency)}")
         if self.max_price is not None:
@@ -66,17 +67,12 @@ class Neighbor:
     image_urls: tuple[str, ...] = ()
 
 
-def quoted(text: str) -> str:
-    """A string literal of Milvus' expression language."""
-    return json.dumps(text, ensure_ascii=False)
-
-
 def stored_vector(client: MilvusClient, collection: str, listing_id: str) -> tuple[list[float], str] | None:
     """A listing's vector and the hash of its picture; None where it has no row."""
     ask = partial(
         client.query,
         collection,
-        f"listing_id == {json.dumps(listing_id)}",
+        f"listing_id == {quoted(listing_id)}",
         output_fields=[VECTOR_FIELD, "image_hash"],
         consistency_level="Strong",
     )
@@ -124,7 +120,7 @@ def _search(client: MilvusClient, collection: str, vector: list[float], expressi
 def _collapsed(hits: Iterable[Any], without_hash: str | None, wanted: Wanted) -> Iterable[Neighbor]:
     seen = {without_hash}
     for hit in hits:
-        row, score = hit["entity"], float(hit["distance"])
+        row, score = plain(hit["entity"]), float(hit["distance"])
         if wanted.min_score is not None and score < wanted.min_score:
             return  # nearest first: what follows is farther
         if not wanted.keep_duplicates and row["image_hash"] in seen:

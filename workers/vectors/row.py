@@ -1,5 +1,7 @@
 """A listing as a row, a removed one as a tombstone, and what is known of a listing from both."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -95,6 +97,34 @@ def row_of(
         indexed_at=now,
         source=source.model_dump(),
     )
+
+
+def stored(row: Row) -> dict[str, Any]:
+    """A row as it is stored: Milvus up to 2.3 takes only objects in a JSON field, so the list becomes one."""
+    return {**row, "image_urls": {"urls": row["image_urls"]}}
+
+
+def plain(kept: dict[str, Any]) -> dict[str, Any]:
+    """What was `stored` as a row again; fields that were not asked for stay absent."""
+    return {**kept, "image_urls": kept["image_urls"]["urls"]} if "image_urls" in kept else kept
+
+
+def quoted(text: str) -> str:
+    """A string literal of Milvus' expression language: as JSON's, but Milvus Lite knows no `\\u`.
+
+    >>> quoted('say "hi"')
+    '"say \\\\"hi\\\\""'
+    """
+    return json.dumps(text, ensure_ascii=False)
+
+
+def among(listing_ids: Iterable[str]) -> str:
+    """A filter for the rows of these listings; whatever is in an id, it stays an id.
+
+    >>> among(["m1", "m2"])
+    'listing_id in ["m1", "m2"]'
+    """
+    return f"listing_id in [{', '.join(quoted(each) for each in listing_ids)}]"
 
 
 def tombstone_of(listing_id: str, version: int, status: Status, source: Source) -> Tombstone:

@@ -4,7 +4,6 @@ Three verbs, right on Milvus and on Milvus Lite. Each raises SlowDown where Milv
 collection is gone; nothing is kept in memory between calls.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -14,7 +13,7 @@ from pymilvus import MilvusClient
 from streams.failures import BadMessage
 from workers.vectors.client import read, told_apart
 from workers.vectors.collection import Collections
-from workers.vectors.row import VECTOR_FIELD, Known, Row, Tombstone
+from workers.vectors.row import VECTOR_FIELD, Known, Row, Tombstone, among, plain, stored
 
 _ALL_BUT_VECTOR = [name for name in Row.__annotations__ if name != VECTOR_FIELD]
 READ_BATCH = 500
@@ -49,7 +48,7 @@ class Store:
             return {}
         try:
             with told_apart():
-                self._client.upsert(self.collections.listings, [_native(row) for row in rows])
+                self._client.upsert(self.collections.listings, [stored(row) for row in rows])
         except BadMessage as refused:
             if len(rows) == 1:
                 return {rows[0]["listing_id"]: refused}
@@ -62,19 +61,15 @@ class Store:
         if not tombstones:
             return
         with told_apart():
-            self._client.upsert(self.collections.tombstones, [_native(tombstone) for tombstone in tombstones])
-            self._client.delete(self.collections.listings, ids=[each["listing_id"] for each in tombstones])
+            self._client.upsert(self.collections.tombstones, [dict(tombstone) for tombstone in tombstones])
+            # Not by `ids`: pymilvus puts those between apostrophes as they are, to be read as an expression.
+            self._client.delete(self.collections.listings, filter=among(each["listing_id"] for each in tombstones))
 
     def _read(self, collection: str, ids: list[str], fields: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(ids), READ_BATCH):
-            # JSON's quoting is Milvus' quoting: an id is visible ASCII, so `"` and `\` are all that is escaped.
-            expression = f"listing_id in {json.dumps(ids[start : start + READ_BATCH])}"
+            expression = among(ids[start : start + READ_BATCH])
             ask = partial(self._client.query, collection, expression, output_fields=fields, consistency_level=STRONG)
             rows = read(self._client, collection, ask)
-            found |= {row["listing_id"]: dict(row) for row in rows}
+            found |= {row["listing_id"]: plain(dict(row)) for row in rows}
         return found
-
-
-def _native(kept: Row | Tombstone) -> dict[str, Any]:
-    return dict(kept)

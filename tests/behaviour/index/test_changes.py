@@ -1,12 +1,13 @@
 """What a change of a listing does to its row, seen from outside: events in, rows and outcomes out."""
 
 import pytest
-from catalogue import CREATED, UPDATED, Catalogue, now_ms
+from awaiting import eventually
+from catalogue import Catalogue, now_ms
 from pictures import jpeg
-from program import IndexWorker
 from web import Web
 
 from streams.publish import Publisher
+from streams.topics import CREATED, UPDATED
 from workers.vectors.collection import live
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -27,8 +28,7 @@ def test_a_new_listing_is_indexed(shop: Catalogue) -> None:
     stages = outcome.stages_ms
     assert min(stages.fetch, stages.decode, stages.encode, stages.upsert) > 0
     assert 0 < outcome.event_to_visible_ms < 60_000
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     expected = {
         "version": 7, "status": "on_sale", "title": "Canvas sneakers", "category": "fashion/shoes", "brand": "B",
         "price_minor": 4200, "currency": "JPY", "seller_id": "u9", "attributes": {"size_cm": 26, "new": True},
@@ -49,12 +49,9 @@ def test_the_first_worker_makes_its_model_live(shop: Catalogue) -> None:
 def test_a_price_change_fetches_and_encodes_nothing(shop: Catalogue, web: Web) -> None:
     """With unchanged addresses the row gets the new price and keeps its vector; the image host is not asked."""
     listing, url = shop.new_id(), web.serve("/price.jpg", jpeg(2))
-    shop.done(shop.event(listing, 1, price_minor=100, currency="EUR", image_urls=[url]))
-    before = shop.known(listing).row
+    before = shop.index(shop.event(listing, 1, price_minor=100, currency="EUR", image_urls=[url]))
     outcome = shop.done(shop.event(listing, 2, price_minor=90, currency="EUR", image_urls=[url]))
-    after = shop.known(listing).row
-    assert before is not None
-    assert after is not None
+    after = shop.row(listing)
     assert (outcome.outcome, outcome.encoded, outcome.stages_ms.fetch) == ("metadata", False, 0)
     assert (after["price_minor"], after["version"]) == (90, 2)
     assert after["embedding"] == before["embedding"]
@@ -65,11 +62,10 @@ def test_a_price_change_fetches_and_encodes_nothing(shop: Catalogue, web: Web) -
 def test_the_same_picture_under_a_new_address_is_not_encoded(shop: Catalogue, web: Web) -> None:
     """The bytes are fetched and compared; the row takes the new address."""
     listing, body = shop.new_id(), jpeg(3)
-    shop.done(shop.event(listing, 1, image_urls=[web.serve("/a.jpg", body)]))
+    shop.index(shop.event(listing, 1, image_urls=[web.serve("/a.jpg", body)]))
     outcome = shop.done(shop.event(listing, 2, image_urls=[web.serve("/b.jpg", body)]))
-    row = shop.known(listing).row
+    row = shop.row(listing)
     assert (outcome.outcome, outcome.encoded) == ("metadata", False)
-    assert row is not None
     assert row["image_urls"] == [web.url("/b.jpg")]
     assert web.asked["/b.jpg"] == 1
 
@@ -77,12 +73,9 @@ def test_the_same_picture_under_a_new_address_is_not_encoded(shop: Catalogue, we
 def test_a_new_picture_is_encoded(shop: Catalogue) -> None:
     """Another address with other bytes gives the row another vector."""
     listing = shop.new_id()
-    shop.done(shop.event(listing, 1, image_urls=[shop.picture(4)]))
-    before = shop.known(listing).row
+    before = shop.index(shop.event(listing, 1, image_urls=[shop.picture(4)]))
     outcome = shop.done(shop.event(listing, 2, image_urls=[shop.picture(5)]))
-    after = shop.known(listing).row
-    assert before is not None
-    assert after is not None
+    after = shop.row(listing)
     assert (outcome.outcome, outcome.encoded) == ("indexed", True)
     assert after["embedding"] != before["embedding"]
     assert after["image_hash"] != before["image_hash"]
@@ -92,21 +85,19 @@ def test_a_new_picture_is_encoded(shop: Catalogue) -> None:
 def test_no_longer_on_sale_and_back(shop: Catalogue, status: str) -> None:
     """The row stays with its status, and a relisting is metadata: nothing is encoded either way."""
     listing, urls = shop.new_id(), [shop.picture(6)]
-    shop.done(shop.event(listing, 1, image_urls=urls))
+    shop.index(shop.event(listing, 1, image_urls=urls))
     gone = shop.done(shop.event(listing, 2, status=status, image_urls=urls))
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert (gone.outcome, gone.encoded, row["status"]) == ("metadata", False, status)
     back = shop.done(shop.event(listing, 3, image_urls=urls))
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert (back.outcome, back.encoded, row["status"]) == ("metadata", False, "on_sale")
 
 
 def test_a_sale_is_not_lost_by_a_picture_that_is_gone(shop: Catalogue) -> None:
     """Sold with a new picture that can't be had: no row on sale is left, whatever becomes of the picture."""
     listing = shop.new_id()
-    shop.done(shop.event(listing, 1, image_urls=[shop.picture(7)]))
+    shop.index(shop.event(listing, 1, image_urls=[shop.picture(7)]))
     outcome = shop.done(shop.event(listing, 2, status="sold_out", image_urls=["http://127.0.0.1:1/gone.jpg"]))
     known = shop.known(listing)
     assert outcome.outcome == "removed"
@@ -128,7 +119,7 @@ def test_never_on_sale_needs_no_picture(shop: Catalogue, web: Web) -> None:
 def test_removed_by_status(shop: Catalogue) -> None:
     """The row goes, its tombstone stays and keeps late older events out; a newer event brings the listing back."""
     listing, urls = shop.new_id(), [shop.picture(9)]
-    shop.done(shop.event(listing, 5, image_urls=urls))
+    shop.index(shop.event(listing, 5, image_urls=urls))
     source = shop.publish({"listing_id": listing, "version": 6, "status": "removed"})
     assert shop.outcome_of(source).outcome == "removed"
     known = shop.known(listing)
@@ -145,7 +136,7 @@ def test_removed_by_status(shop: Catalogue) -> None:
 def test_removed_by_null_value(shop: Catalogue) -> None:
     """A null value with the version in its header, in both topics, removes the row."""
     listing = shop.new_id()
-    shop.done(shop.event(listing, 1, image_urls=[shop.picture(10)]), CREATED)
+    shop.index(shop.event(listing, 1, image_urls=[shop.picture(10)]), CREATED)
     publisher = Publisher(shop.settings)
     publisher.remove(listing, 2)
     assert publisher.close().published == 2
@@ -163,10 +154,9 @@ def test_removed_by_null_value(shop: Catalogue) -> None:
 def test_a_late_older_event_is_superseded(shop: Catalogue, web: Web) -> None:
     """It changes nothing, and its picture is not fetched."""
     listing = shop.new_id()
-    shop.done(shop.event(listing, 9, title="new", image_urls=[shop.picture(11)]))
+    shop.index(shop.event(listing, 9, title="new", image_urls=[shop.picture(11)]))
     outcome = shop.done(shop.event(listing, 8, title="old", image_urls=[web.serve("/late.jpg", jpeg(12))]))
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert (outcome.outcome, row["title"]) == ("superseded", "new")
     assert web.asked["/late.jpg"] == 0
 
@@ -183,8 +173,7 @@ def test_versions_three_one_two(shop: Catalogue, burst: bool) -> None:
         told = shop.outcomes_of(shop.publish_all(events))
     else:
         told = [shop.done(event) for event in events]
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert (row["version"], row["title"]) == (3, "3")
     assert [each.outcome for each in told] == ["indexed", "superseded", "superseded"]
 
@@ -200,8 +189,7 @@ def test_equal_versions(shop: Catalogue, burst: bool) -> None:
         shop.outcomes_of(sources)
     sources.append(shop.publish(earlier, timestamp=now - 1_000))
     told = shop.outcomes_of(sources)
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert row["title"] == "later"
     assert told[1].outcome == "superseded"
 
@@ -212,8 +200,7 @@ def test_the_same_event_a_hundred_times(shop: Catalogue, web: Web) -> None:
     told = shop.outcomes_of(shop.publish_all([shop.event(listing, 1, image_urls=[url])] * 100))
     assert sum(each.encoded for each in told) == 1
     assert web.asked["/hundred.jpg"] == 1
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert row["version"] == 1
 
 
@@ -226,14 +213,10 @@ def test_a_bad_winner_gives_way(shop: Catalogue, web: Web) -> None:
             shop.event(listing, 2, title="bad", image_urls=[bad]),
             shop.event(listing, 1, title="good", image_urls=[good]),
         ])  # fmt: skip
-        web_asked_bad = web.asked
-        from awaiting import eventually
-
-        eventually(lambda: web_asked_bad["/bad.jpg"], "the bad picture is asked for")
+        eventually(lambda: web.asked["/bad.jpg"], "the bad picture is asked for")
     told = shop.outcomes_of(sources)
-    row = shop.known(listing).row
+    row = shop.row(listing)
     assert [each.outcome for each in told] == ["refused", "indexed"]
-    assert row is not None
     assert (row["version"], row["title"]) == (1, "good")
     assert shop.letter_of(sources[0])[0].reason == "image-undecodable"
 
@@ -241,14 +224,13 @@ def test_a_bad_winner_gives_way(shop: Catalogue, web: Web) -> None:
 def test_a_slow_picture_does_not_hold_up_a_price(shop: Catalogue, web: Web) -> None:
     """While a listing's new picture is on its way, the next event of it is not lost: the newest is what is shown."""
     listing, url = shop.new_id(), web.serve("/first.jpg", jpeg(33))
-    shop.done(shop.event(listing, 1, image_urls=[url]))
+    shop.index(shop.event(listing, 1, image_urls=[url]))
     with web.held("/slow.jpg", jpeg(34)) as slow:
         second = shop.publish(shop.event(listing, 2, image_urls=[slow]))
         third = shop.publish(shop.event(listing, 3, price_minor=5, currency="EUR", image_urls=[url]))
         assert shop.outcome_of(third).outcome == "metadata"
     assert shop.outcome_of(second).outcome == "superseded"
-    row = shop.known(listing).row
-    assert row is not None
+    row = shop.row(listing)
     assert (row["version"], row["price_minor"], row["image_urls"]) == (3, 5, [url])
 
 
@@ -265,21 +247,8 @@ def test_the_committed_offset_stays_at_an_unfinished_event(shop: Catalogue, web:
         # Both partitions are committed in one call: once the other's is there, so would be this one's.
         elsewhere = shop.publish(shop.event(shop.new_id(), 1, image_urls=[shop.picture(36)]), partition=other)
         shop.outcome_of(elsewhere)
-        from awaiting import eventually
-
         places = [(UPDATED, partition), (UPDATED, other)]
         eventually(lambda: shop.committed(places)[UPDATED, other] == elsewhere.offset + 1, "the other's commit")
         assert shop.committed(places)[UPDATED, partition] == hanging.offset
     shop.outcome_of(hanging)
     eventually(lambda: shop.committed(places)[UPDATED, partition] == later[-1].offset + 1, "the whole is committed")
-
-
-def test_every_event_has_its_end(shop: Catalogue, worker: IndexWorker) -> None:
-    """At rest all is committed, every event of this module has one outcome or more, and nothing was read twice."""
-    shop.at_rest()
-    told = shop.outcomes()
-    events = shop.all_events()
-    assert len(events) > 150
-    assert {(each.source.topic, each.source.partition, each.source.offset) for each in events} == set(told)
-    assert {len(each) for each in told.values()} == {1}
-    assert not worker.events("waiting")

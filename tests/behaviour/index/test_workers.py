@@ -1,0 +1,175 @@
+"""Index workers that come and go: killed, stopped, beside another model, or never started."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from awaiting import eventually
+from catalogue import Catalogue, catalogue, next_prefix, place
+from confluent_kafka.admin import NewTopic
+from program import IndexWorker, command, index_worker
+from servers import free_port
+
+from schemas.source import Source
+from streams.clients import admin
+from streams.settings import Settings
+from streams.topics import UPDATED, create
+from workers.index.app import SESSION_SECONDS
+from workers.local.environment import child_environment
+from workers.models.folder import BUNDLED, read_recipe
+from workers.vectors.collection import live
+
+EVENTS = 240
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def own(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """A catalogue whose workers are this module's."""
+    with catalogue(stack, tmp_path_factory.mktemp("pictures")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refused(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Workers that can't start, all started at once."""
+    elsewhere = {"prefix": next_prefix(), "milvus": f"http://127.0.0.1:{free_port()}"}
+    uneven = stack.model_copy(update={"prefix": next_prefix()})
+    client = admin(uneven)
+    client.create_topics([NewTopic(uneven.named(UPDATED), 3)])[uneven.named(UPDATED)].result(30)
+    pickled = tmp_path_factory.mktemp("pickled")
+    for file in BUNDLED.glob("*.json"):
+        shutil.copy(file, pickled)
+    (pickled / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    chosen = {
+        "milvus away": stack.model_copy(update=elsewhere),
+        "kafka away": stack.model_copy(update={"kafka": f"127.0.0.1:{free_port()}"}),
+        "uneven": uneven,
+        "pickled": stack.model_copy(update={"model": str(pickled), "prefix": next_prefix()}),
+        "no topics": stack.model_copy(update={"prefix": next_prefix()}),
+    }
+    for name in ("milvus away", "uneven", "pickled"):
+        create(chosen[name])
+    started = {
+        name: subprocess.Popen(
+            command("worker", "index"), env=child_environment(settings), stderr=subprocess.PIPE, text=True
+        )
+        for name, settings in chosen.items()
+    }
+    yield started
+    for process in started.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def crew(own: Catalogue) -> Iterator[list[IndexWorker]]:
+    """Two workers that share the partitions."""
+    with (
+        index_worker(own.settings, "--device", "cpu", await_ready=False) as first,
+        index_worker(own.settings, "--device", "cpu", await_ready=False) as second,
+    ):
+        both = [first, second]
+        eventually(lambda: [shares(each) for each in both] == [6, 6], "six partitions each", seconds=150)
+        yield both
+
+
+def shares(worker: IndexWorker) -> int:
+    """How many partitions a worker was given last."""
+    assigned = worker.events("assigned")
+    return len(assigned[-1]["partitions"]) if assigned else 0
+
+
+@pytest.fixture(scope="module")
+def half_done(own: Catalogue, crew: list[IndexWorker]) -> list[Source]:
+    """Events of which some are done and some are not, and one of the two workers killed in their middle."""
+    urls = [own.picture(seed) for seed in range(12)]
+    events = [own.event(own.new_id(), 1, image_urls=[urls[number % 12]]) for number in range(EVENTS)]
+    sources = own.publish_all(events)
+    eventually(lambda: len(own.outcomes()) > EVENTS // 10, "a tenth is done")
+    crew[0].kill()
+    assert len(own.outcomes()) < EVENTS
+    return sources
+
+
+def test_a_killed_worker_loses_nothing(own: Catalogue, crew: list[IndexWorker], half_done: list[Source]) -> None:
+    """Every event has its outcome and its row, and none had to wait longer than the session timeout and ten seconds."""
+    own.outcomes_of(half_done, seconds=120)
+    told = sorted(record.source.timestamp for record in own.indexed.read())
+    longest = max(later - earlier for earlier, later in zip(told, told[1:], strict=False))
+    assert longest < (SESSION_SECONDS + 10) * 1_000
+    own.at_rest()
+    assert all(known.row for known in own.known_all(own.ids).values())
+    assert shares(crew[1]) == 12
+
+
+def test_a_stopped_worker_commits_what_is_finished(
+    own: Catalogue, crew: list[IndexWorker], half_done: list[Source]
+) -> None:
+    """SIGTERM in the middle: exit 0 within the grace time, and nothing is committed that has no outcome."""
+    own.outcomes_of(half_done, seconds=120)
+    urls = [own.picture(seed) for seed in range(100, 112)]
+    before = len(own.outcomes())
+    sources = own.publish_all([own.event(own.new_id(), 1, image_urls=[urls[n % 12]]) for n in range(EVENTS)])
+    eventually(lambda: len(own.outcomes()) > before + EVENTS // 10, "a tenth is done")
+    assert crew[1].terminate(seconds=20) == 0, crew[1].log()
+    assert "Traceback" not in crew[1].log()
+    told = own.outcomes()
+    assert len(told) < before + EVENTS
+    committed = own.all_committed()
+    unfinished = [source for source in sources if place(source) not in told]
+    assert unfinished
+    for source in unfinished:
+        assert (committed[UPDATED, source.partition] or 0) <= source.offset
+
+
+def test_another_model_indexes_beside_the_live_one(
+    own: Catalogue, half_done: list[Source], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A worker of another recipe reads from the start of the log into its own collection and says so; the live one
+    stays live. Beside it a worker of the live model takes up what the stopped ones left."""
+    folder = tmp_path_factory.mktemp("models") / "other"
+    shutil.copytree(BUNDLED, folder)
+    processor = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps({**processor, "image_mean": [0.4, 0.5, 0.6]}))
+    other = read_recipe(folder)
+    assert other.model_id != own.model_id
+    with (
+        index_worker(own.settings, "--device", "cpu", "--model", str(folder), await_ready=False) as beside,
+        index_worker(own.settings, "--device", "cpu", await_ready=False),
+    ):
+        for group in (own.group, f"lookalike-index-{other.hash12}"):
+            own.at_rest(group, seconds=200)
+        warned = beside.events("another_model_is_live")
+    assert [each["indexing_into"] for each in warned] == [own.settings.named(f"listings_other_{other.hash12}")]
+    current = live(own.client, own.settings)
+    assert current is not None
+    assert current.model_id == own.model_id
+    first, second = own.known_all(own.ids), own.known_all(own.ids, other.model_id)
+    assert all(known.row for known in (*first.values(), *second.values()))
+    assert all(first[each].row["embedding"] != second[each].row["embedding"] for each in own.ids)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("milvus away", 3, ("Milvus at http://127.0.0.1:", "lookalike up", "LOOKALIKE_MILVUS")),
+        ("kafka away", 3, ("Kafka at 127.0.0.1:", "lookalike up", "LOOKALIKE_KAFKA")),
+        ("pickled", 2, ("pickled weights", "pytorch_model.bin", "safetensors")),
+        ("uneven", 2, ("listing-", "partition counts")),
+        ("no topics", 2, ("listing-created", "missing", "lookalike topics create")),
+    ],
+)
+def test_a_worker_that_cannot_start(
+    refused: dict[str, subprocess.Popen[str]], name: str, code: int, words: tuple[str, ...]
+) -> None:
+    """It ends with its exit status and one line that says what is wrong and what to try."""
+    _, errors = refused[name].communicate(timeout=120)
+    assert refused[name].returncode == code, errors
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("lookalike: ")
+    assert all(word in last for word in words), last
+    assert "Traceback" not in errors

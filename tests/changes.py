@@ -1,0 +1,27 @@
+"""Changes in hand, as plain values."""
+
+from typing import Any
+
+from catalogue import dumped
+
+from schemas.source import Source
+from streams.codec import Record
+from streams.watermark import Watermark
+from workers.index.change import Change, Received, read_change
+from workers.index.room import Room
+
+
+def received(event: dict[str, Any], offset: int = 0, watermark: Watermark | None = None, **source: Any) -> Received:
+    """A record as Faust hands it over, its offset begun."""
+    mark = watermark or Watermark()
+    place = {"topic": "listing-updated", "partition": 0, "offset": offset, "timestamp": 1_000, **source}
+    record = Record(Source(**place), event["listing_id"].encode(), dumped(event))
+    mark.begin(offset)
+    return Received(record, mark, Room(1_000), 0.0)
+
+
+def change(listing_id: str = "m1", version: int = 1, offset: int = 0, status: str = "on_sale", **more: Any) -> Change:
+    """A change in hand; `more` is its source, or the watermark of its partition."""
+    event = {"listing_id": listing_id, "version": version, "status": status, "title": "t", "image_urls": ["file:///a"]}
+    event["image_urls"] = more.pop("image_urls", event["image_urls"])
+    return read_change(received(event, offset, more.pop("watermark", None), **more))

@@ -1,0 +1,144 @@
+"""The fold: the newest event of a listing wins, and what it folds away stays in hand until it is written."""
+
+import random
+
+from changes import change
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.watermark import Watermark
+from workers.index.change import Change
+from workers.index.fold import Fold
+from workers.index.guard import Action, decide
+from workers.vectors.row import Known, row_of, tombstone_of
+
+
+def test_the_newest_wins() -> None:
+    """By version, then by the record's timestamp, topic, partition and offset, in whatever order they came."""
+    old, new = change(version=1, offset=9), change(version=2, offset=1)
+    fold = Fold()
+    assert fold.add([new, old]) == ["m1"]
+    assert fold.winner("m1") is new
+    assert fold.winner("m2") is None
+
+
+def test_equal_versions_are_ordered_by_their_source() -> None:
+    """The later record is the newer, whatever its offset."""
+    sources = [
+        {"timestamp": 1}, {"timestamp": 2, "topic": "a"}, {"timestamp": 2, "topic": "b"},
+        {"timestamp": 2, "topic": "b", "partition": 1}, {"timestamp": 2, "topic": "b", "partition": 1, "offset": 1},
+    ]  # fmt: skip
+    changes = [change(version=7, **source) for source in sources]
+    for _ in range(10):
+        shuffled = random.sample(changes, len(changes))
+        fold = Fold()
+        fold.add(shuffled)
+        assert fold.settle("m1", changes[-1].order) == changes[::-1]
+
+
+def test_settled_is_what_was_written_and_all_older_ones() -> None:
+    """Newer ones stay in hand."""
+    first, second, third = (change(version=version, offset=version) for version in (1, 2, 3))
+    fold = Fold()
+    fold.add([third, first, second])
+    assert fold.settle("m1", second.order) == [second, first]
+    assert fold.winner("m1") is third
+    assert not fold.holds(first)
+    assert fold.settle("m1", third.order) == [third]
+    assert fold.winner("m1") is None
+
+
+def test_a_bad_winner_gives_way_to_the_next() -> None:
+    """It alone leaves the hand; a second delivery of the same record is a change of its own."""
+    old, new, again = change(version=1), change(version=2, offset=1), change(version=2, offset=1)
+    fold = Fold()
+    fold.add([old, new, again])
+    fold.discard(new)
+    assert fold.winner("m1") is again
+    fold.discard(again)
+    assert fold.winner("m1") is old
+    fold.discard(old)
+    fold.discard(old)
+    assert fold.winner("m1") is None
+
+
+def test_foreign_changes_are_let_go() -> None:
+    """Those whose partition went to another worker, and only those."""
+    mark = Watermark()
+    gone, ours = change("m1", watermark=mark), change("m2")
+    also_gone, kept = change("m3", offset=1, watermark=mark), change("m3", version=0)
+    fold = Fold()
+    fold.add([gone, ours, also_gone, kept])
+    mark.release()
+    assert set(fold.drop_foreign()) == {gone, also_gone}
+    assert (fold.winner("m1"), fold.winner("m2"), fold.winner("m3")) == (None, ours, kept)
+
+
+def test_one_picture_of_a_listing_at_a_time() -> None:
+    """A second waits until the first is over, unless the first is no longer ours."""
+    mark = Watermark()
+    first, second, other = change(watermark=mark), change(version=2), change("m2")
+    fold = Fold()
+    assert fold.start_picture(first)
+    assert not fold.start_picture(second)
+    assert fold.start_picture(other)
+    fold.end_picture(second)
+    assert not fold.start_picture(second)
+    fold.end_picture(first)
+    assert fold.start_picture(second)
+    fold.end_picture(second)
+    assert fold.start_picture(first)
+    mark.release()
+    assert fold.start_picture(second)
+
+
+events = st.tuples(
+    st.integers(0, 3),  # version
+    st.sampled_from(["on_sale", "sold_out", "hidden", "removed"]),
+    st.sampled_from(["a", "b"]),  # its picture
+    st.integers(0, 2),  # timestamp
+    st.booleans(),  # whether its picture can be had
+)
+
+
+@given(st.lists(events, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_the_index_is_a_fold_over_the_log(log: list[tuple[int, str, str, int, bool]], chance: random.Random) -> None:
+    """Whatever the order of arrival, the borders of batches and the deliveries again: the row or tombstone is that of
+    the newest event that can be done, and every event has left the hand."""
+    changes = [
+        change(version=version, status=status, image_urls=[picture], timestamp=timestamp, offset=offset)
+        for offset, (version, status, picture, timestamp, _) in enumerate(log)
+    ]
+    bad = {id(each) for each, (*_, good) in zip(changes, log, strict=True) if not good}
+    arriving = chance.sample(changes, len(changes)) + chance.sample(changes, chance.randrange(len(changes)))
+    fold, known = Fold(), Known()
+    while arriving:
+        batch = [arriving.pop() for _ in range(min(len(arriving), chance.randint(1, 4)))]
+        fold.add(batch)
+        while (winner := fold.winner("m1")) is not None:
+            known = worked_off(fold, winner, known, bad)
+    last = max(filter(None, (known.row_order, known.tombstone_order)), default=None)
+    able = [each for each in changes if id(each) not in bad or each.event.status != "on_sale"]
+    if able:
+        assert last is not None
+        assert last >= max(each.order for each in able)
+
+
+def worked_off(fold: Fold, winner: Change, known: Known, bad: set[int]) -> Known:
+    """One step of the planner and the writer on a store that is a value: what is known afterwards."""
+    action = decide(winner.event, winner.order, known)
+    if action in (Action.SUPERSEDED, Action.DONE):
+        newest = max(filter(None, (known.row_order, known.tombstone_order)))
+        assert newest >= winner.order
+        fold.settle("m1", newest)
+        return known
+    if action is Action.PICTURE and id(winner) in bad:
+        fold.discard(winner)
+        return known
+    fold.settle("m1", winner.order)
+    if action is Action.BURY:
+        grave = tombstone_of("m1", winner.event.version, winner.event.status, winner.source)
+        return Known(None, grave)
+    picture = winner.event.image_urls[0] if action is Action.PICTURE else (known.row or {})["image_hash"]
+    row = row_of(winner.event, winner.source, vector=[1.0], image_hash=picture, listed_at=None, now=0)
+    return Known(row, known.tombstone)
