@@ -1,5 +1,6 @@
 """Every setting, read in one place from `LOOKALIKE_*` environment variables and a `.env` file."""
 
+import json
 import os
 import re
 from functools import cached_property
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from streams.failures import CommandFailed
 
 _PREFIX = "LOOKALIKE_"
+_SECRET = {"kafka_config", "milvus_token"}  # may hold a password: never shown
 _HOST_PATTERN = re.compile(r"(\*|(\*\.)?[a-z0-9_][a-z0-9_.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?", re.IGNORECASE)
 
 
@@ -23,7 +25,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     kafka: str = Field("127.0.0.1:29092", description="bootstrap servers")
-    kafka_config: dict[str, Any] = Field(
+    kafka_config: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict, description="further client settings, librdkafka's spelling"
     )
     prefix: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="before every topic, group, alias, collection")
@@ -36,6 +38,11 @@ class Settings(BaseSettings):
     image_roots: Annotated[tuple[Path, ...], NoDecode] = Field((), description="folders for file:// images")
     image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(("*",), description="hosts that images may come from")
     log: Literal["console", "json"] | None = Field(None, description="console on a terminal, else json")
+
+    @field_validator("kafka_config", mode="before")
+    @classmethod
+    def _read_config(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @field_validator("image_roots", mode="before")
     @classmethod
@@ -88,7 +95,6 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        variable = _PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
-        raise CommandFailed(f"{variable}: {first['msg']} (got {first['input']!r})", 2) from None
-    except ValueError as error:  # a JSON value that can't be parsed, raised by the settings source
-        raise CommandFailed(f"a LOOKALIKE_* variable can't be read: {error}", 2) from None
+        name = str(first["loc"][0]) if first["loc"] else ""
+        got = "" if name in _SECRET else f" (got {first['input']!r})"
+        raise CommandFailed(f"{_PREFIX}{name.upper()}: {first['msg']}{got}", 2) from None

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from awaiting import eventually
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka import OFFSET_BEGINNING as BEGINNING
-from pictures import jpeg
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from awaiting import eventually
+from pictures import jpeg
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Outcome
 from schemas.source import Source
@@ -257,4 +257,3 @@ def catalogue(settings: Settings, folder: Path, **more: Any) -> Iterator[Catalog
         yield made
     finally:
         made.close()
-

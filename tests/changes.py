@@ -3,7 +3,6 @@
 from typing import Any
 
 from catalogue import dumped
-
 from schemas.source import Source
 from streams.codec import Record
 from streams.watermark import Watermark

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+
 from catalogue import Catalogue, catalogue
 from program import IndexWorker, index_worker
 from servers import kafka_and_lite, standalone_milvus
-from web import Web, web_server
-
 from streams.settings import Settings
+from web import Web, web_server
 
 
 @pytest.fixture(scope="session")

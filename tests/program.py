@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from awaiting import eventually
-
 from streams.settings import Settings
 from workers.local.environment import child_environment
 

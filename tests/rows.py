@@ -20,6 +20,6 @@ def row(listing_id: str, vector: list[float], version: int = 1, **fields: Any) -
         "status": "on_sale", "category": "", "brand": "", "price_minor": 0, "currency": "", "attributes": {},
         "seller_id": "", "title": f"title of {listing_id}"[:100], "image_hash": (listing_id * 64)[:64],
         "image_urls": ["file:///a.jpg"], "listed_at": 1, "updated_at": 2, "indexed_at": 3,
-        "source": source(version if isinstance(version, int) else 0).model_dump(),
+        "source": source(version).model_dump(),
     }  # fmt: skip
     return Row(**{**defaults, **fields})  # type: ignore[typeddict-item]

@@ -53,18 +53,20 @@ def _command(bench: Bench, events: list[ListingEvent]) -> float:
 def _worker(bench: Bench) -> list[Figure]:
     settings = bench.catalogue()
     stock = listings(bench.images, range(bench.pick(4_750, 2_000)), tiny=True)
-    changes, rates, told = bench.pick(20_000, 4_000), [], Counter[str]()
+    changes, rates, costs, told = bench.pick(20_000, 4_000), [], [], Counter[str]()
     with bench.worker(settings, "free") as (worker, report), Outcomes(settings) as outcomes:
         publish(settings, stock)
         indexed = outcomes.next(len(stock))
         bench.say(f"(d) {len(stock)} listings with tiny pictures indexed, {rate(indexed):.0f}/s")
         memory = []
         for wave in _waves(stock, changes):
+            before = worker.cpu()
             done = _change(settings, outcomes, wave)
             told.update(each.outcome["outcome"] + (" encoded" if each.outcome["encoded"] else "") for each in done)
             memory.append((told.total(), _settled(worker)))
             if len(wave) > FEW:
                 rates.append(rate(done))
+                costs.append((worker.cpu() - before) / len(wave) * 1_000)
             bench.say(f"(d) {told.total():,} price changes, {rate(done):.0f}/s, {memory[-1][1]:.0f} MB")
     encodes = read_report(report)["pictures"] - len(stock)
     (few, first), (many, last) = memory[0], memory[-1]
@@ -72,6 +74,7 @@ def _worker(bench: Bench) -> list[Figure]:
     return [
         Figure(PART, "listings with tiny pictures, free encoder", "1/s", (rate(indexed),), note=f"{len(stock):,}"),
         Figure(PART, "price changes", "1/s", tuple(rates), note=f"{shown}; a wave touches each listing once"),
+        Figure(PART, "worker's processor time a price change", "ms", tuple(costs)),
         Figure(PART, "pictures encoded for price changes", "", (float(encodes),), note="0 is right"),
         Figure(PART, f"worker's memory at {few:,} price changes", "MB", (first,)),
         Figure(PART, f"worker's memory at {many:,} price changes", "MB", (last,)),

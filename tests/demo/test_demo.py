@@ -109,6 +109,17 @@ def test_a_folder_that_no_demo_made_is_left_alone(pictures: Path, tmp_path: Path
     assert (tmp_path / "demo" / "thesis.txt").read_text() == "years of work"
 
 
+def test_pictures_that_the_demo_would_wipe(pictures: Path, tmp_path: Path) -> None:
+    """A folder of pictures inside the demo's own is refused, not lost."""
+    mine = tmp_path / "demo" / "mine"
+    shutil.copytree(pictures, mine)
+    (tmp_path / "demo" / ".lookalike-demo").touch()
+    ran = demo(tmp_path, "--images", str(mine))
+    assert ran.returncode == 2
+    assert "move the pictures" in ran.stderr
+    assert len(list(mine.rglob("*.*"))) == 13
+
+
 def test_a_gallery_that_can_have_no_place(pictures: Path, tmp_path: Path) -> None:
     """It is said before anything starts."""
     ran = demo(tmp_path, "--images", str(pictures), "--gallery", str(tmp_path / "no" / "such" / "page.html"))

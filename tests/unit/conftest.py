@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from awaiting import eventually
 
 
@@ -14,9 +15,13 @@ def _no_thread_is_left() -> Iterator[None]:
     yield
     # The interpreter's and torch's own pools stay; ours are named.
     eventually(
-        lambda: not [
-            each for each in set(threading.enumerate()) - before if each.name.startswith(("index-", "web", "asyncio_"))
-        ],
+        lambda: (
+            not [
+                each
+                for each in set(threading.enumerate()) - before
+                if each.name.startswith(("index-", "web", "asyncio_"))
+            ]
+        ),
         "no thread of ours is left",
         seconds=5,
     )

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from web import Web, web_server
 
 from streams.failures import BadMessage
 from streams.settings import Settings
+from web import Web, web_server
 from workers.index.fetch import Fetcher
 from workers.index.limits import Capacity, ImageLimits
 
@@ -25,7 +25,9 @@ def server() -> Iterator[Web]:
         yield web
 
 
-def fetch(url: str, *, hosts: tuple[str, ...] = ("*",), roots: tuple[Path, ...] = (), limits: ImageLimits = LIMITS) -> bytes:
+def fetch(
+    url: str, *, hosts: tuple[str, ...] = ("*",), roots: tuple[Path, ...] = (), limits: ImageLimits = LIMITS
+) -> bytes:
     """One fetch with a fetcher of its own."""
 
     async def once() -> bytes:
@@ -128,12 +130,18 @@ def test_a_private_address_is_never_asked(server: Web, url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://[::1", "http://", "http://a b/", "ftp://example.com/a", "data:image/png;base64,AA", "picture.jpg", "",
-     "http://example.com:99999/", "http://exa\x00mple.com/", "file:///a%00b", "http://" + "a" * 70 + ".com/"],
+    ["http://[::1", "http://", "ftp://example.com/a", "data:image/png;base64,AA", "picture.jpg", "",
+     "http://example.com:99999/", "file:///a%00b", "http://" + "a" * 70 + ".com/"],
 )  # fmt: skip
 def test_what_is_no_address(url: str) -> None:
     """Is a bad message, never a failure of ours."""
     assert refused(url).reason == "image-refused"
+
+
+@pytest.mark.parametrize("url", ["http://a b/", "http://exa\x00mple.com/", "http://no-such-host.invalid/"])
+def test_a_host_that_has_no_address(url: str) -> None:
+    """Its name may be known to the resolver later: the letter says that it can be replayed."""
+    assert refused(url).reason == "fetch-exhausted"
 
 
 def test_redirects_in_a_circle(server: Web) -> None:

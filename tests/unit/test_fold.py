@@ -1,11 +1,12 @@
 """The fold: the newest event of a listing wins, and what it folds away stays in hand until it is written."""
 
 import random
+from typing import Any
 
-from changes import change
 from hypothesis import given
 from hypothesis import strategies as st
 
+from changes import change
 from streams.watermark import Watermark
 from workers.index.change import Change
 from workers.index.fold import Fold
@@ -24,7 +25,7 @@ def test_the_newest_wins() -> None:
 
 def test_equal_versions_are_ordered_by_their_source() -> None:
     """The later record is the newer, whatever its offset."""
-    sources = [
+    sources: list[dict[str, Any]] = [
         {"timestamp": 1}, {"timestamp": 2, "topic": "a"}, {"timestamp": 2, "topic": "b"},
         {"timestamp": 2, "topic": "b", "partition": 1}, {"timestamp": 2, "topic": "b", "partition": 1, "offset": 1},
     ]  # fmt: skip
@@ -139,6 +140,6 @@ def worked_off(fold: Fold, winner: Change, known: Known, bad: set[int]) -> Known
     if action is Action.BURY:
         grave = tombstone_of("m1", winner.event.version, winner.event.status, winner.source)
         return Known(None, grave)
-    picture = winner.event.image_urls[0] if action is Action.PICTURE else (known.row or {})["image_hash"]
+    picture = winner.event.image_urls[0] if action is Action.PICTURE else known.row["image_hash"] if known.row else ""
     row = row_of(winner.event, winner.source, vector=[1.0], image_hash=picture, listed_at=None, now=0)
     return Known(row, known.tombstone)

@@ -1,15 +1,17 @@
 """The guard's decision table: what an event asks for, given what is stored."""
 
 import pytest
-from changes import change
 
+from changes import change
 from workers.index.guard import Action, decide
 from workers.vectors.row import Known, Row, Tombstone, row_of, tombstone_of
 
 STATUSES = ("on_sale", "reserved", "hidden", "sold_out")
 
 
-def a_row(version: int, *, offset: int = 0, url: str = "file:///a", image_hash: str = "h", status: str = "on_sale") -> Row:
+def a_row(
+    version: int, *, offset: int = 0, url: str = "file:///a", image_hash: str = "h", status: str = "on_sale"
+) -> Row:
     """The row of an event."""
     shown = change(version=version, offset=offset, image_urls=[url], status=status)
     return row_of(shown.event, shown.source, vector=[1.0], image_hash=image_hash, listed_at=None, now=0)

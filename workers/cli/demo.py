@@ -33,8 +33,7 @@ def demo(
 ) -> None:
     """Take a tour: pictures in as Kafka events, similar listings out of Milvus, and a gallery of what came out.
 
-    It runs a local stack of its own, in the folder `demo` of LOOKALIKE_DATA, and touches nothing else; about a
-    minute, two with a slow disk.
+    It runs a local stack of its own, in the folder `demo` of LOOKALIKE_DATA, and touches nothing else. About a minute.
 
     Example: lookalike demo --images ~/Pictures --keep
     """

@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from schemas.listing import ListingEvent
+from streams.clients import await_kafka
 from streams.codec import why_invalid
 from streams.failures import CommandFailed
 from streams.pictures import listings_of
@@ -54,6 +55,7 @@ def publish(
     events = _from_pictures(images, settings.image_roots) if images else _from_files(files or [], rejected)
     # The first event is read before Kafka is called: a file that is not there is the nearer error.
     first = list(itertools.islice(events, 1))
+    await_kafka(settings)  # else it would be missed only when the first delivery times out, after 30 s
     publisher = Publisher(settings)
     with Progress("published") as progress:
         for event in itertools.chain(first, events):

@@ -1,5 +1,6 @@
 """Where the demo takes place: a folder, a prefix and ports of its own, so that nothing of the user's is touched."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -22,7 +23,13 @@ _MARK = ".lookalike-demo"
 
 
 def demo_settings(settings: Settings, pictures: Path) -> Settings:
-    """The user's settings, with every place and address replaced by the demo's own; the model stays as chosen."""
+    """The user's settings, with every place and address replaced by the demo's own; the model stays as chosen.
+
+    Raises CommandFailed (2) for pictures in the folder that the demo is going to wipe.
+    """
+    data = settings.data / "demo"
+    if pictures.resolve().is_relative_to(data.resolve()):
+        raise CommandFailed(f"{pictures} is in {data}, which the demo wipes; move the pictures elsewhere", 2)
     return settings.model_copy(
         update={
             "kafka": f"127.0.0.1:{free_port()}",
@@ -30,7 +37,7 @@ def demo_settings(settings: Settings, pictures: Path) -> Settings:
             "milvus": f"http://127.0.0.1:{free_port()}",
             "milvus_token": SecretStr(""),
             "prefix": PREFIX,
-            "data": settings.data / "demo",
+            "data": data,
             "image_roots": (pictures.resolve(),),
         }
     )
@@ -92,7 +99,7 @@ def ways_on(settings: Settings, listing_id: str, picture: Path | None, text: str
         "MILVUS_TOKEN": "",
         "PREFIX": settings.prefix,
         "DATA": str(settings.data),
-        "IMAGE_ROOTS": ":".join(str(root) for root in settings.image_roots),
+        "IMAGE_ROOTS": os.pathsep.join(str(root) for root in settings.image_roots),
     }
     words = [f"LOOKALIKE_{name}={shlex.quote(value)}" for name, value in exports.items()]
     asked = [f"neighbors {listing_id}", f"neighbors --text {shlex.quote(text)} -k 5"]

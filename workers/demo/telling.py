@@ -16,7 +16,7 @@ def told_as_gallery(tour: Tour, summary: Summary) -> Gallery:
         (f"pictures encoded for {summary.changes} changes", str(summary.pictures_encoded_for_changes)),
         ("memory of all processes, at most", f"{summary.peak_memory_bytes / 2**30:.1f} GiB"),
     ]
-    return Gallery("Lookalike: what is similar", _lead(summary), figures, _sections(tour), _notes(summary))
+    return Gallery("Lookalike: found by their looks", _lead(summary), figures, _sections(tour), _notes(summary))
 
 
 def _lead(summary: Summary) -> str:

@@ -7,6 +7,7 @@ others use as well, threads would wait for one another at each of some thousand 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import sys
 import time
@@ -105,10 +106,18 @@ def train(pieces: int, taught: Lessons, plan: Plan, checkpoint: Path, processes:
     """
     meeting = checkpoint.with_name(f"meeting-{os.getpid()}").absolute()
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # they meet on this machine only
-    torch.multiprocessing.start_processes(
-        _train, (processes, meeting, pieces, taught, plan, checkpoint), nprocs=processes, start_method="fork"
-    )
+    fork = multiprocessing.get_context("fork")
+    started = [
+        fork.Process(target=_train, args=(place, processes, meeting, pieces, taught, plan, checkpoint))
+        for place in range(processes)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
     meeting.unlink(missing_ok=True)
+    if any(process.exitcode for process in started):  # one that fails takes the others along at the next meeting
+        raise RuntimeError("training ended early; started again with the same folder, it goes on from its checkpoint")
 
 
 def _train(
@@ -153,7 +162,7 @@ def average(student: Student, seconds: float, processes: int) -> float:
     flat = torch.cat([*(one.flatten() for one in gradients), torch.tensor([seconds])])
     distributed.all_reduce(flat)
     flat /= processes
-    for gradient, mean in zip(gradients, flat[:-1].split([one.numel() for one in gradients]), strict=True):
+    for gradient, mean in zip(gradients, torch.split(flat[:-1], [one.numel() for one in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
     return float(flat[-1])
 

@@ -1,13 +1,13 @@
 """What a change of a listing does to its row, seen from outside: events in, rows and outcomes out."""
 
 import pytest
+
 from awaiting import eventually
 from catalogue import Catalogue, now_ms
 from pictures import jpeg
-from web import Web
-
 from streams.publish import Publisher
 from streams.topics import CREATED, UPDATED
+from web import Web
 from workers.vectors.collection import live
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -169,10 +169,7 @@ def test_versions_three_one_two(shop: Catalogue, burst: bool) -> None:
         shop.event(listing, version, title=str(version), image_urls=[shop.picture(20 + version)])
         for version in (3, 1, 2)
     ]
-    if burst:
-        told = shop.outcomes_of(shop.publish_all(events))
-    else:
-        told = [shop.done(event) for event in events]
+    told = shop.outcomes_of(shop.publish_all(events)) if burst else [shop.done(event) for event in events]
     row = shop.row(listing)
     assert (row["version"], row["title"]) == (3, "3")
     assert [each.outcome for each in told] == ["indexed", "superseded", "superseded"]

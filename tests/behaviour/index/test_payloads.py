@@ -1,15 +1,16 @@
 """Messages that can't be done: each becomes a dead letter with its raw bytes, and the stream goes on."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from catalogue import Catalogue
 from pictures import encoded, image, jpeg
 from program import IndexWorker
-from web import Web
-
 from streams.topics import CREATED, RETRY, UPDATED
+from web import Web
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -93,7 +94,7 @@ def test_a_replayed_letter_keeps_its_first_place(shop: Catalogue) -> None:
     assert [each.attempts for each, _ in letters] == [1, 2]
 
 
-PICTURES = {
+PICTURES: dict[str, tuple[Callable[[Web], str], str]] = {
     "gone": (lambda web: web.url("/never.jpg"), "image-missing"),
     "forbidden": (lambda web: web.serve("/403.jpg", b"", status=403), "image-missing"),
     "not in the root": (lambda _: "file:///etc/hostname", "image-refused"),

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from catalogue import Catalogue, dumped
 from confluent_kafka import Producer
 
+from catalogue import Catalogue, dumped
 from streams.clients import client_config
 from streams.topics import LISTING_PARTITIONS, UPDATED
 

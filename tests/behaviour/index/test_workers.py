@@ -1,24 +1,24 @@
 """Index workers that come and go: killed, stopped, beside another model, or never started."""
 
+import itertools
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import NewTopic
+
 from awaiting import eventually
 from catalogue import Catalogue, catalogue, next_prefix, place
-from confluent_kafka.admin import NewTopic
 from program import IndexWorker, command, index_worker
-from servers import free_port
-
 from schemas.source import Source
 from streams.clients import admin
 from streams.settings import Settings
 from streams.topics import UPDATED, create
 from workers.index.app import SESSION_SECONDS
 from workers.local.environment import child_environment
+from workers.local.ports import free_port
 from workers.models.folder import BUNDLED, read_recipe
 from workers.vectors.collection import live
 
@@ -99,7 +99,7 @@ def test_a_killed_worker_loses_nothing(own: Catalogue, crew: list[IndexWorker], 
     """Every event has its outcome and its row, and none had to wait longer than the session timeout and ten seconds."""
     own.outcomes_of(half_done, seconds=120)
     told = sorted(record.source.timestamp for record in own.indexed.read())
-    longest = max(later - earlier for earlier, later in zip(told, told[1:], strict=False))
+    longest = max(later - earlier for earlier, later in itertools.pairwise(told))
     assert longest < (SESSION_SECONDS + 10) * 1_000
     own.at_rest()
     assert all(known.row for known in own.known_all(own.ids).values())

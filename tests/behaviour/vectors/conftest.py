@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from catalogue import next_prefix
 from pymilvus import MilvusClient
 
+from catalogue import next_prefix
 from streams.settings import Settings
 from workers.vectors.client import connect
 from workers.vectors.collection import prepare

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pymilvus import MilvusClient
-from servers import free_port
 
 from schemas.model import Recipe, model_name
 from streams.failures import CommandFailed
 from streams.settings import Settings
+from workers.local.ports import free_port
 from workers.vectors.client import connect
 from workers.vectors.collection import live, names, prepare, resolve
 
@@ -22,7 +22,7 @@ def test_before_the_first_worker(settings: Settings, client: MilvusClient) -> No
 
 
 def test_the_first_model_becomes_live(settings: Settings, client: MilvusClient) -> None:
-    """Its aliases are set; a second model gets its collections and leaves the aliases alone; repeating changes nothing."""
+    """Its aliases are set; a second model gets its collections and leaves the aliases alone; repeated, all stays."""
     first = prepare(client, settings, FIRST, 4)
     assert live(client, settings) == first
     second = prepare(client, settings, SECOND, 8)
@@ -49,7 +49,8 @@ def test_one_of_two_concurrent_workers_sets_the_alias(server: Settings, settings
 def test_any_folder_name_makes_a_collection(settings: Settings, client: MilvusClient) -> None:
     """Names are reduced to letters, digits and `_`, which both servers take, and the model id can be told from them."""
     recipe = Recipe(
-        name=model_name("Ünï-code v1.0/" + "a" * 90), weights="0" * 64, height=8, width=8, resample=3, rescale=1, mean=(0, 0, 0), std=(1, 1, 1),
+        name=model_name("Ünï-code v1.0/" + "a" * 90), weights="0" * 64, height=8, width=8, resample=3, rescale=1,
+        mean=(0, 0, 0), std=(1, 1, 1),
     )  # fmt: skip
     made = prepare(client, settings, recipe.model_id, 4)
     assert made == names(settings, recipe.model_id)

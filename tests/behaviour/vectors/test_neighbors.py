@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from catalogue import next_prefix
 from pymilvus import MilvusClient
-from rows import row
 
+from catalogue import next_prefix
+from rows import row
 from streams.failures import BadMessage
 from streams.settings import Settings
 from workers.vectors.collection import Collections, prepare
@@ -74,7 +74,9 @@ def test_more_than_there_are(client: MilvusClient, collection: str) -> None:
 def test_only_on_sale_unless_asked_for(client: MilvusClient, collection: str) -> None:
     """Sold, reserved and hidden listings are shown only with include_sold."""
     assert not {"sold", "reserved", "hidden"} & set(ids(search(client, collection, at(0), Wanted(k=20))))
-    assert {"sold", "reserved", "hidden"} <= set(ids(search(client, collection, at(0), Wanted(k=20, include_sold=True))))
+    assert {"sold", "reserved", "hidden"} <= set(
+        ids(search(client, collection, at(0), Wanted(k=20, include_sold=True)))
+    )
 
 
 def test_the_query_is_left_out(client: MilvusClient, collection: str) -> None:

@@ -1,9 +1,11 @@
 """The store: whole rows in, tombstones before deletes, every write seen by the next read."""
 
+from typing import Any
+
 import pytest
 from pymilvus import MilvusClient
-from rows import row, source
 
+from rows import row, source
 from streams.failures import BadMessage, Broken, SlowDown
 from streams.settings import Settings
 from workers.vectors.census import known_listing, rows_by_status, tombstones
@@ -77,7 +79,9 @@ def test_buried(store: Store, client: MilvusClient) -> None:
     """The row is gone for everyone, the tombstone has version, status and source; buried again, it is the same."""
     store.upsert([row("gone", [1, 0, 0, 1])])
     for _ in range(2):
-        store.bury([tombstone_of("gone", 5, "sold_out", source(5)), tombstone_of("never had a row", 1, "hidden", source(1))])
+        store.bury(
+            [tombstone_of("gone", 5, "sold_out", source(5)), tombstone_of("never had a row", 1, "hidden", source(1))]
+        )
     known = store.known(["gone", "never had a row"])
     assert known["gone"].row is None
     assert known["gone"].tombstone is not None
@@ -92,7 +96,7 @@ def test_the_tombstone_is_written_before_the_row_is_deleted(store: Store, client
     """Where the writing of tombstones fails, the row still stands: no late event finds neither."""
     store.upsert([row("careful", [1, 0, 1, 0])])
     too_long = tombstone_of("careful", 2, "removed", source(2))
-    too_long["status"] = "x" * 500  # type: ignore[typeddict-item]
+    too_long["status"] = "x" * 500
     with pytest.raises((BadMessage, SlowDown)):
         store.bury([too_long])
     assert store.known(["careful"])["careful"].row is not None
@@ -100,10 +104,10 @@ def test_the_tombstone_is_written_before_the_row_is_deleted(store: Store, client
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"title": "x" * 5_000}, {"embedding": [1.0, 0.0]}, {"version": "seven"}, {"title": None}],
+    [{"title": "x" * 5_000}, {"embedding": [1.0, 0.0]}, {"listed_at": "seven"}, {"title": None}],
     ids=["too long", "another dimension", "no number", "no title"],
 )
-def test_a_refused_row_stands_alone(store: Store, wrong: dict[str, object]) -> None:
+def test_a_refused_row_stands_alone(store: Store, wrong: dict[str, Any]) -> None:
     """Of a batch with one row that Milvus never takes, that row comes back with the reason and the others are in."""
     name = f"bad{abs(hash(str(wrong))) % 1_000}"
     rows = [row(f"{name}-{number}", [1, number, 0, 0]) for number in range(9)]
