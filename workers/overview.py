@@ -63,12 +63,12 @@ def explanation(settings: Settings, listing_id: str) -> dict[str, Any]:
     """Everything that the log and the store say of a listing, and one sentence that draws the conclusion."""
     key = listing_id.encode()
     events, outcomes = [], []
-    for record in read_all(settings, CREATED, UPDATED, RETRY, INDEXED):
-        if record.key == key:
-            if record.source.topic == settings.named(INDEXED):
-                outcomes.append(_outcome(record))
-            else:
-                events.append(_event(record))
+    told = [each for each in read_all(settings, CREATED, UPDATED, RETRY, INDEXED) if each.key == key]
+    for record in sorted(told, key=lambda each: each.source.order):
+        if record.source.topic == settings.named(INDEXED):
+            outcomes.append(_outcome(record))
+        else:
+            events.append(_event(record))
     dead = [each.row() for each in letters(settings) if each.record.key == key]
     with answering(settings):
         client = connect(settings)

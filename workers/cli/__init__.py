@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 
-from streams.failures import CommandFailed
+from streams.failures import CommandFailed, SlowDown
 from streams.log import set_up_log
 from streams.settings import read_settings
 from workers.cli import ask, demo, events, look, models, publish, stack, worker
@@ -56,6 +57,9 @@ def main() -> None:
     """Run the program; a failed command ends with one line and its exit status."""
     try:
         app()
+    except (SlowDown, KafkaException) as away:
+        say(f"lookalike: a service stopped answering on the way: {away}; `lookalike status` says which")
+        sys.exit(3)
     except CommandFailed as failure:
         say(f"lookalike: {failure}")
         sys.exit(failure.code)

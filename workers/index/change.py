@@ -8,6 +8,7 @@ from schemas.listing import ListingEvent
 from schemas.outcome import StagesMs
 from schemas.source import Source
 from streams.codec import Record, decode_listing
+from streams.topics import RETRY
 from streams.watermark import Watermark
 from workers.index.room import Room
 from workers.vectors.row import Order, order_of
@@ -85,7 +86,12 @@ def read_change(received: Received) -> Change:
 
 
 def first_source(record: Record) -> Source:
-    """Where the record first stood: its own place, or the one that its headers kept when it was put back."""
+    """Where the record first stood: its own place, or the one that its headers kept when it was put back.
+
+    Only in the retry topic are those headers ours; elsewhere a publisher could claim any place with them.
+    """
+    if not record.source.topic.endswith(RETRY):
+        return record.source
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     fields = {name: headers.get(f"source-{name}", "") for name in ("topic", "partition", "offset", "timestamp")}
     if not fields["topic"] or not all(_NUMBER.fullmatch(fields[name]) for name in ("partition", "offset", "timestamp")):

@@ -12,7 +12,7 @@ from schemas.model import Recipe, model_name
 from streams.failures import CommandFailed
 
 BUNDLED = Path(__file__).parent / "small"
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(@(?P<revision>[\w./-]+))?$")
+_HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+(@(?P<revision>[\w./-]+))?$")
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
