@@ -19,7 +19,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 
 bench: .venv/.dev
-	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # After a change of the dependencies in pyproject.toml.
 lock: .venv/.uv

@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streams.failures import CommandFailed
 from streams.log import set_up_log
 
 from . import encoder_busy, siglip, throughput, useful_work
 from .bench import Bench, ground
+from .processes import Failed
 from .report import Figure, as_table
 
 PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
@@ -39,8 +41,13 @@ def main() -> None:
         parser.error(f"no part {unknown[0]}: a encoder busy, b useful work, c SigLIP B/16-256, d throughput")
     set_up_log("console", level=30)
     started, load = time.monotonic(), os.getloadavg()[0]
-    with ground(quick=chosen.quick) as bench:
-        figures = [figure for part in parts for figure in PARTS[part](bench)]
+    try:
+        with ground(quick=chosen.quick) as bench:
+            figures = [figure for part in parts for figure in PARTS[part](bench)]
+    except (Failed, CommandFailed) as failure:
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     machine: dict[str, Any] = {
         "cores": os.cpu_count(), "load_before": round(load, 2), "python": platform.python_version(),
         "system": platform.platform(terse=True), "seconds": round(time.monotonic() - started), "quick": chosen.quick,

@@ -13,7 +13,7 @@ PART = "a"
 
 def measure(bench: Bench) -> list[Figure]:
     """The encoder is busy 20 ms a call and 10 ms a picture; nothing reaches more than 1 / (20 / 32 + 10) ms = 94/s."""
-    pipeline = [_pipeline(bench, bench.pick(1_500, 500)) for _ in range(bench.pick(3, 1))]
+    pipeline = [_pipeline(bench, bench.pick(1_500, 400)) for _ in range(bench.pick(3, 1))]
     runs = bench.pick(2, 1)
     one = [_plain(bench, "one", bench.pick(150, 60)) for _ in range(runs)]
     batch = [_plain(bench, "batch", BATCH * bench.pick(15, 6)) for _ in range(runs)]

@@ -82,6 +82,8 @@ class Outcomes:
                 failure = message.error()
                 if failure is None:
                     outcome = json.loads(message.value() or b"")
+                    if outcome["outcome"] == "refused":
+                        raise Failed(f"{outcome['listing_id']} was refused; its dead letter says why")
                     at = message.timestamp()[1] / 1_000
                     found.setdefault((outcome["listing_id"], outcome["version"]), Told(at, outcome))
                 elif failure.code() != KafkaError._PARTITION_EOF:

@@ -32,7 +32,7 @@ def write_model(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(_PROCESSOR))
 
 
-def rates(encoder: SiglipEncoder, repeats: int) -> dict[str, list[float]]:
+def rates(encoder: SiglipEncoder, sizes: tuple[int, ...], repeats: int) -> dict[str, list[float]]:
     """Pictures a second by float type and batch size; turn by turn, so that a busy moment meets all alike."""
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
@@ -40,7 +40,7 @@ def rates(encoder: SiglipEncoder, repeats: int) -> dict[str, list[float]]:
             encoder.float_type = kind
             encoder._model.to(kind)
             encoder.encode(_pictures(2))
-            for size in (16, 32):
+            for size in sizes:
                 found.setdefault(f"{name}, batch {size}", []).append(size / _seconds(encoder, size))
     return found
 
@@ -56,14 +56,14 @@ def _pictures(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(7).integers(0, 256, (count, 256, 256, 3), dtype=np.uint8)
 
 
-def main(folder: Path, repeats: int, report: Path) -> None:
+def main(folder: Path, report: Path, *, quick: bool) -> None:
     """Write the model, measure, report."""
     write_model(folder)
     encoder = SiglipEncoder(folder, read_recipe(folder))
     chosen = "bf16" if encoder.float_type is torch.bfloat16 else "fp32"
-    found = rates(encoder, repeats)
+    found = rates(encoder, (16,) if quick else (16, 32), 1 if quick else 2)
     report.write_text(json.dumps({"rates": found, "chosen": [name for name in found if name.startswith(chosen)]}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), 1 if sys.argv[2] == "quick" else 2, Path(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[3]), quick=sys.argv[2] == "quick")

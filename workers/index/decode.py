@@ -43,7 +43,8 @@ def decode(data: bytes, recipe: Recipe, *, max_pixels: int) -> Pixels:
                 side = max(recipe.width, recipe.height)
                 image.draft("RGB", (side, side))
             image.load()
-            rgb = _on_white(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            rgb = _on_white(image)
         resized = rgb.resize((recipe.width, recipe.height), Image.Resampling(recipe.resample))
     except BadMessage:
         raise
@@ -69,7 +70,8 @@ def _on_white(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    # Converting from RGB to RGB would be one more copy of the picture.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

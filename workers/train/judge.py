@@ -17,6 +17,8 @@ from PIL import Image
 from transformers import SiglipModel, SiglipTokenizer
 
 from workers.train.cache import STUDENT_SIDE
+from workers.train.colours import SIDE as COLOUR_SIDE
+from workers.train.colours import histograms
 from workers.train.openclipart import Picture, PicturesMissing, on_white, pictures, read_picture
 from workers.train.ranking import Figures, Vectors, agreement, chance_recall, ndcg, overlap, ratio_interval, recall
 from workers.train.sources import stamps
@@ -86,12 +88,6 @@ def squash(images: Sequence[Image.Image], side: int) -> NDArray[np.uint8]:
     return np.stack([np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image in images])
 
 
-def colours(images: Sequence[Image.Image]) -> Vectors:
-    """Colour histograms (N, 512): 8 × 8 × 8 boxes of RGB, the root of each share, so that the cosine is Hellinger's."""
-    boxes = squash(images, 64).reshape(len(images), -1, 3).astype(np.int64) // 32 @ np.array([64, 8, 1])
-    return np.sqrt([np.bincount(one, minlength=512) / len(one) for one in boxes]).astype(np.float32)
-
-
 def readable(files: Sequence[Path]) -> dict[Path, Image.Image]:
     """Decode what can be decoded, on white, shrunk to at most 512 px: enough for all that looks at it here."""
     found = {}
@@ -149,7 +145,7 @@ def judge(folder: Path) -> tuple[list[Row], list[Retrieval]]:
             "bundled": model.picture_vectors(images),
             "teacher": features,
             "teacher, PCA-128": reducer(features),
-            "colour histogram": colours(images),
+            "colour histogram": histograms(squash(images, COLOUR_SIDE)),
             "random": np.random.default_rng(0).standard_normal((len(images), 128)).astype(np.float32),
         }
 

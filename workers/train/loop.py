@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.functional import normalize
 from transformers import SiglipModel
 
-from workers.train.lessons import Lessons, Plan
+from workers.train.lessons import COLOURS, FEATURES, Lessons, Plan
 from workers.train.losses import direction_loss, sigmoid_loss, similarity_loss
 from workers.train.student import WIDTH, build
 
@@ -36,12 +36,12 @@ class Progress:
 
 
 class Student(nn.Module):
-    """The model, and a linear layer to the teacher's 128 dimensions that only training uses."""
+    """The model, and a linear layer to the target's 192 dimensions that only training uses."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
         self.model: SiglipModel = build(pieces)
-        self.to_teacher = nn.Linear(WIDTH, 128)
+        self.to_teacher = nn.Linear(WIDTH, FEATURES + COLOURS)
 
 
 def loss(student: Student, taught: Lessons, rows: Tensor, plan: Plan, chance: Generator) -> dict[str, Tensor]:
