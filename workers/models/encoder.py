@@ -29,6 +29,7 @@ class SiglipEncoder:
         from transformers.utils import logging as transformers_log
 
         transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # default token ids are overridden
         self.recipe = recipe
         self.device = _find_device(device)
         # On an A100 a ViT-B/16 reaches 93 % of its large-batch rate at 32; larger batches only add waiting.

@@ -52,7 +52,7 @@ def main() -> None:
         "name": "lookalike-small",
         "trained_on": "Debian's openclipart-png (titles), tuxpaint-stamps-default (texts), wallpapers (no text)",
         "held_out": f"{HELD_OUT_SHARE:.0%} of openclipart by hash of the path; stamps of seven folders",
-        "teacher": "EfficientNet-lite0, ImageNet",
+        "teacher": "EfficientNet-lite0, ImageNet; colour histograms",
         "views": len(views.pixels),
         "steps": progress.steps,
         "batch": plan.batch,

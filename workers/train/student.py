@@ -59,5 +59,7 @@ def save(model: SiglipModel, tokenizer: SiglipTokenizer, card: dict[str, Any], f
     old = folder.with_name(f".{folder.name}.old")
     if folder.is_dir():
         folder.rename(old)
+    for file in fresh.iterdir():
+        file.chmod(0o644)  # the weights are written readable by their owner only
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
