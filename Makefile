@@ -37,7 +37,7 @@ clean:
 
 # What runs the product: its dependencies as locked, the program, and Apache Kafka for the local stack.
 .venv/.run: .venv/.uv requirements.lock pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	$(BIN)/lookalike up --fetch-only
 	@touch $@

@@ -29,7 +29,7 @@ def neighbors(
 
     Example: lookalike neighbors m81237 -k 5 --category fashion/shoes --max-price 5000 --currency JPY
     """
-    from workers.neighbors import Asker
+    from workers.ask.asker import Asker
     from workers.vectors.neighbors import Wanted
 
     if sum(given is not None for given in (listing_id, image, text)) != 1:

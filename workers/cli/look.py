@@ -62,7 +62,7 @@ def status(context: typer.Context, as_json: JsonOption = False) -> None:
 
     Example: lookalike status
     """
-    from workers.overview import overview
+    from workers.ask.overview import overview
 
     found = overview(settings_of(context))
     show(found, as_json=as_json, lines=lambda: _status_page(found))
@@ -94,7 +94,7 @@ def explain(
 
     Example: lookalike explain m81237
     """
-    from workers.overview import explanation
+    from workers.ask.overview import explanation
 
     found = explanation(settings_of(context), listing_id)
     show(found, as_json=as_json, lines=lambda: _explanation_page(found))

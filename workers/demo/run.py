@@ -6,6 +6,8 @@ from pathlib import Path
 
 from streams.failures import CommandFailed
 from streams.settings import Settings
+from workers.ask.asker import Asker
+from workers.ask.overview import overview
 from workers.demo.catalogue import BUNDLED, catalogue
 from workers.demo.gallery import page
 from workers.demo.market import Market
@@ -16,8 +18,6 @@ from workers.demo.telling import told_as_gallery
 from workers.demo.tour import Tour
 from workers.demo.voice import Voice
 from workers.local.jars import jars
-from workers.neighbors import Asker
-from workers.overview import overview
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.listing import ListingEvent
+from workers.ask.asker import Asker
 from workers.demo.catalogue import assorted
 from workers.demo.market import Market
-from workers.neighbors import Asker
 from workers.vectors.neighbors import Wanted
 from workers.vectors.row import quoted
 

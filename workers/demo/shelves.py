@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.listing import ListingEvent
+from workers.ask.asker import Asker
 from workers.demo.catalogue import assorted, yen
 from workers.demo.images import ALTERATIONS, altered, path_of
-from workers.neighbors import Asker
 from workers.vectors.neighbors import Neighbor, Wanted
 
 LENGTH = 8
@@ -43,7 +43,7 @@ class Shelf:
 def by_listing(asker: Asker, event: ListingEvent, wanted: Wanted | None = None) -> Shelf:
     """Neighbours of a listing in the index."""
     answer = asker.by_listing(event.listing_id, wanted or Wanted(k=LENGTH))
-    about = " · ".join(filter(None, ("/".join(event.category), yen(event.price_minor))))
+    about = " · ".join(filter(None, (" / ".join(event.category).replace("_", " "), yen(event.price_minor))))
     picture = path_of(event.image_urls[0])
     return Shelf(event.title, picture, about, answer.neighbors, listing_id=event.listing_id)
 

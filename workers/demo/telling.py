@@ -4,6 +4,11 @@ from workers.demo.gallery import Gallery, Section
 from workers.demo.summary import Summary, in_time
 from workers.demo.tour import Tour
 
+_SMALL = (
+    " The bundled model is small: it knows colours and shapes better than words. A full-size SigLIP, named by "
+    "LOOKALIKE_MODEL, takes its place without another change."
+)
+
 
 def told_as_gallery(tour: Tour, summary: Summary) -> Gallery:
     """The tour as a page."""
@@ -44,7 +49,7 @@ def _sections(tour: Tour) -> list[Section]:
         Section(
             "text", "By text",
             "Words, encoded by the model's text tower. Cosines between words and pictures are smaller than between "
-            "pictures; only their order counts.",
+            "pictures; only their order counts." + ("" if tour.market.settings.model else _SMALL),
             tour.like_texts,
         ),
         Section(

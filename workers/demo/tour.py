@@ -6,12 +6,12 @@ from typing import Any
 from schemas.listing import ListingEvent
 from streams.dead_letters import by_reason, letters
 from streams.failures import CommandFailed
+from workers.ask.asker import Asker
 from workers.demo.catalogue import FEWEST, assorted, changed, repriced
 from workers.demo.figures import Told
 from workers.demo.market import Market
 from workers.demo.sale import look_for, plan
 from workers.demo.shelves import LENGTH, TEXTS, Shelf, by_listing, by_picture, by_text, titles_of
-from workers.neighbors import Asker
 from workers.vectors.neighbors import Wanted
 
 PRICES, SHELVES = 100, 14

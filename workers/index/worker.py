@@ -24,6 +24,7 @@ from workers.vectors.collection import live, prepare
 from workers.vectors.store import Store
 
 GRACE_SECONDS = 15.0
+TOPICS_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -112,7 +113,13 @@ async def _tell_ready(index: IndexApp, ready_file: Path | None) -> None:
 
 
 def _check_topics(settings: Settings) -> None:
+    """Wait a while for the topics to be created, by whoever starts everything at once, then insist on them."""
     listing_topics = {settings.named(name) for name in LISTING_TOPICS}
-    for report in check(settings):
-        if not report.ok and report.name in listing_topics:
-            raise CommandFailed(f"topic {report.name}: {report.problem}", 2)
+    deadline = time.monotonic() + TOPICS_SECONDS
+    while True:
+        wrong = [each for each in check(settings) if each.name in listing_topics and not each.ok]
+        if not wrong:
+            return
+        if any(each.partitions for each in wrong) or time.monotonic() > deadline:
+            raise CommandFailed(f"topic {wrong[0].name}: {wrong[0].problem}", 2)
+        time.sleep(0.2)

@@ -124,11 +124,11 @@ class Stack:
         self._thread.start()
 
     def _until_running(self, stage: list[Child]) -> None:
-        """Start a stage while those before it are looked after; CommandFailed when it does not become ready."""
+        """Wait until a stage is running, all stages being looked after; CommandFailed when it does not become so."""
         deadline = time.monotonic() + _START_WITHIN
-        started = self._stages[: self._stages.index(stage) + 1]
         while any(child.state != "running" for child in stage):
-            self._step([child for group in started for child in group])
+            # All at once: a worker spends its first seconds on imports, and waits for Kafka and the topics after that.
+            self._step(self.children)
             for child in stage:
                 _give_up_on(child, late=time.monotonic() > deadline)
             if self.ended.wait(_TICK):

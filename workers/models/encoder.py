@@ -20,24 +20,27 @@ TRIAL_PICTURES, TRIAL_ROUNDS = 4, 2
 _log = structlog.get_logger(__name__)
 
 
+def siglip_class() -> Any:
+    """transformers' SigLIP; the first call takes seconds. Any: its published types don't describe what it returns."""
+    # By its own module: the package's top level would import as much again.
+    from transformers.models.siglip.modeling_siglip import SiglipModel
+    from transformers.utils import logging as transformers_log
+
+    transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # default token ids are overridden
+    return SiglipModel
+
+
 class SiglipEncoder:
     """A SigLIP of transformers; its vectors are the pooled image features, scaled to length 1."""
 
     def __init__(self, folder: Path, recipe: Recipe, *, device: Device = "auto", batch_size: int = 32) -> None:
-        # Imported by their own module: the package's top level takes seconds that a start-up does not have.
-        from transformers.models.siglip.modeling_siglip import SiglipModel
-        from transformers.utils import logging as transformers_log
-
-        transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]
-        transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # default token ids are overridden
         self.recipe = recipe
         self.device = _find_device(device)
         # On an A100 a ViT-B/16 reaches 93 % of its large-batch rate at 32; larger batches only add waiting.
         self.batch_size = batch_size
         self._folder = folder
-        # Any: its published types don't describe what it returns.
-        loader: Any = SiglipModel
-        self._model = loader.from_pretrained(
+        self._model = siglip_class().from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", dtype=torch.float32
         )
         self._model.eval().requires_grad_(False)
