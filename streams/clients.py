@@ -48,6 +48,7 @@ def reader(settings: Settings, group: str = "lookalike-reader", **more: Any) -> 
         "auto_offset_reset": "error",
         "isolation_level": "read_committed",
         "fetch_message_max_bytes": 8_000_000,
+        "fetch_wait_max_ms": 20,  # at the end of a log there is nothing to wait for
     }
     return _made(lambda config: Consumer(config), client_config(settings, **defaults | more))
 

@@ -91,7 +91,7 @@ def oldest_unread(settings: Settings, behind: dict[Place, int], seconds: float =
     deadline = time.monotonic() + seconds
     try:
         while waiting and time.monotonic() < deadline:
-            for message in consumer.consume(500, timeout=0.2):
+            for message in consumer.consume(500, timeout=0.05):
                 place = (str(message.topic()), int(message.partition() or 0))
                 failure = message.error()
                 if failure is not None and failure.code() != KafkaError._PARTITION_EOF:

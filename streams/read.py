@@ -30,7 +30,7 @@ def read_all(settings: Settings, *topics: str, stall_seconds: float = 15.0) -> I
     waiting, last = set(places), time.monotonic()
     try:
         while waiting:
-            messages = consumer.consume(5_000, timeout=0.2)
+            messages = consumer.consume(5_000, timeout=0.05)
             if messages:
                 last = time.monotonic()
             elif time.monotonic() - last > stall_seconds:
