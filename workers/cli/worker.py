@@ -26,7 +26,8 @@ def index(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, max=1_024, help="Pictures in a call of the encoder.")] = 32,
     in_hand: Annotated[int, typer.Option(min=1, help="Events taken in and not finished, at most.")] = 2_000,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics on this loopback port.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics on this port.")] = None,
+    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
     ready_file: Annotated[Path | None, typer.Option(help="Touch this file once partitions are assigned.")] = None,
 ) -> None:
     """Index listings: read their events, encode their pictures, write their rows.
@@ -47,6 +48,6 @@ def index(
         raise typer.BadParameter("one of auto, cpu, cuda, mps", param_hint="--device")
     chosen = Chosen(
         model=model, device=cast("Device", device), batch_size=batch_size, capacity=Capacity(in_hand=in_hand),
-        ready_file=ready_file, metrics_port=metrics_port,
+        ready_file=ready_file, metrics_port=metrics_port, metrics_host=metrics_host,
     )  # fmt: skip
     run_worker(settings_of(context), chosen)

@@ -39,6 +39,7 @@ class Chosen:
     limits: ImageLimits = ImageLimits()  # noqa: RUF009 - a frozen value
     ready_file: Path | None = None
     metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
 
 
 def run_worker(settings: Settings, chosen: Chosen) -> None:
@@ -57,7 +58,7 @@ def run_with(settings: Settings, chosen: Chosen, encoder: ImageEncoder, dimensio
     """`run_worker` with any encoder."""
     store = open_store(settings, encoder.recipe.model_id, dimensions)
     if chosen.metrics_port is not None:
-        start_http_server(chosen.metrics_port, addr="127.0.0.1")
+        start_http_server(chosen.metrics_port, addr=chosen.metrics_host)
     try:
         asyncio.run(_run(settings, chosen, encoder, store))
     except (Broken, SlowDown) as broken:
