@@ -11,6 +11,10 @@ from streams.watermark import Watermark
 from workers.index.change import Change
 from workers.index.fold import Fold
 from workers.index.guard import Action, decide
+from workers.index.limits import Capacity
+from workers.index.planner import Planner
+from workers.index.stages import Stages
+from workers.index.work import Queues
 from workers.vectors.row import Known, row_of, tombstone_of
 
 
@@ -143,3 +147,29 @@ def worked_off(fold: Fold, winner: Change, known: Known, bad: set[int]) -> Known
     picture = winner.event.image_urls[0] if action is Action.PICTURE else known.row["image_hash"] if known.row else ""
     row = row_of(winner.event, winner.source, vector=[1.0], image_hash=picture, listed_at=None, now=0)
     return Known(row, known.tombstone)
+
+
+def test_who_discards_sees_to_its_end() -> None:
+    """Only one of several threads that let go of a change is told that it did, so its end is seen to once."""
+    only = change()
+    fold = Fold()
+    fold.add([only])
+    assert fold.discard(only)
+    assert not fold.discard(only)
+    assert fold.drop_foreign() == []
+
+
+def test_a_change_that_came_as_its_partition_went() -> None:
+    """Is let go of by the planner, which would else look at it for ever: it can't be written, so it never settles."""
+    mark = Watermark()
+    late = change(watermark=mark)
+    fold = Fold()
+    mark.release()
+    assert fold.drop_foreign() == []
+    fold.add([late])
+    nothing: Any = None  # it must need neither the store, nor the settler, nor the pictures for that
+    planner = Planner(Stages(Capacity(), nothing), Queues(), fold, nothing, nothing, nothing)
+    taken = late.received.room.taken
+    planner._route("m1", Known())
+    assert fold.winner("m1") is None
+    assert late.received.room.taken == taken - 1

@@ -48,11 +48,16 @@ class Fold:
             self._keep(listing_id, [change for change in changes if change.order > written])
             return settled[::-1]
 
-    def discard(self, change: Change) -> None:
-        """A change turned out bad, or its partition went away: it leaves the hand, and the next older one wins."""
+    def discard(self, change: Change) -> bool:
+        """A change turned out bad, or its partition went away: it leaves the hand, and the next older one wins.
+
+        False where it had left the hand before: whoever took it out has seen to its end.
+        """
         with self._lock:
-            listing_id = change.listing_id
-            self._keep(listing_id, [each for each in self._changes.get(listing_id, ()) if each is not change])
+            changes = self._changes.get(change.listing_id, [])
+            kept = [each for each in changes if each is not change]
+            self._keep(change.listing_id, kept)
+            return len(kept) < len(changes)
 
     def drop_foreign(self) -> list[Change]:
         """Let go of everything whose partition is no longer ours, and return it."""

@@ -50,7 +50,10 @@ class Planner:
             return []
 
     def _route(self, listing_id: str, known: Known) -> None:
-        winner = self._fold.winner(listing_id)
+        while (winner := self._fold.winner(listing_id)) is not None and not winner.ours:
+            # Its partition went away while it was being read, after the fold had let go of all that was foreign.
+            if self._fold.discard(winner):
+                winner.received.drop()
         if winner is None:
             return
         _watch_partitions(winner, known)

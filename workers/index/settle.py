@@ -35,8 +35,7 @@ class Settler:
 
     def refuse(self, change: Change, bad: BadMessage) -> None:
         """`change` is bad: it alone is dead-lettered, and the next older one of its listing goes on."""
-        if self._fold.holds(change):
-            self._fold.discard(change)
+        if self._fold.discard(change):
             self._reporter.dead_letter(change.received, bad, change)
         self.look_again(change)
 
