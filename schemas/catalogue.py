@@ -12,16 +12,24 @@ from typing import Any
 from pydantic import BaseModel
 
 from schemas.dead_letter import DeadLetter
+from schemas.evaluation import RetrainRequested
+from schemas.interaction import KINDS
 from schemas.listing import ListingEvent
 from schemas.outcome import Outcome
+from schemas.report import Report
+from schemas.takedown import Takedown
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "listing-created": ListingEvent,
     "listing-updated": ListingEvent,
     "listing-indexed": Outcome,
     "listing-dead-letter": DeadLetter,
+    "listing-takedown": Takedown,
+    "retrain-requested": RetrainRequested,
+    "evaluation-reports": Report,
+    **KINDS,
 }
-INPUTS = {"listing-created", "listing-updated"}
+INPUTS = {"listing-created", "listing-updated", *KINDS}
 """What others write and we read; the rest is what we write and others read."""
 
 _PROSE = {"description", "title", "$id", "default"}

@@ -24,10 +24,10 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @property
-    def attempts(self) -> int:
-        """How often this record was tried before: a replayed dead letter says so in its headers."""
-        text = dict(self.headers).get("attempts") or b""
-        return int(text) if _NUMBER.fullmatch(text) else 0
+    def size(self) -> int:
+        """Bytes of its key, value and headers."""
+        named = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + named
 
 
 def encode_listing(event: ListingEvent) -> bytes:

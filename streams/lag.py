@@ -7,14 +7,18 @@ marker at the end of a log is an offset that no reader ever gets, so `end - comm
 import time
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.clients import await_kafka, reader
+from streams.read import Place, offsets
 from streams.settings import Settings
-from streams.topics import LISTING_TOPICS
+from streams.topics import INTERACTIONS, LISTING_TOPICS
 
-Place = tuple[str, int]
+# For some seconds after a broker has started, or while a group moves to another one.
+_COORDINATOR_COMES = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,15 @@ def lag(settings: Settings, groups: list[str] | None = None) -> list[PartitionLa
 
 
 def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[PartitionLag]:
-    committed = _committed(client, group)
+    committed = committed_offsets(client, group)
     topics = {topic for topic, _ in committed}
     if group.startswith(settings.named("lookalike-index-")):
         topics |= {settings.named(topic) for topic in LISTING_TOPICS}
+    if group == settings.named("lookalike-record"):
+        topics.add(settings.named(INTERACTIONS))
     there = client.list_topics(timeout=10).topics
     places = [(topic, partition) for topic in sorted(topics & set(there)) for partition in there[topic].partitions]
-    starts, ends = _offsets(client, places, OffsetSpec.earliest()), _offsets(client, places, OffsetSpec.latest())
+    starts, ends = offsets(client, places, OffsetSpec.earliest()), offsets(client, places, OffsetSpec.latest())
     read_from = {place: max(committed.get(place) or 0, starts[place]) for place in places}
     behind = {place: offset for place, offset in read_from.items() if ends[place] > offset}
     oldest = oldest_unread(settings, behind)
@@ -67,18 +73,27 @@ def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[Part
     ]  # fmt: skip
 
 
-def _committed(client: AdminClient, group: str) -> dict[Place, int]:
-    request = [ConsumerGroupTopicPartitions(group)]
-    result = client.list_consumer_group_offsets(request)[group].result()
+def committed_offsets(client: AdminClient, group: str, seconds: float = 15.0) -> dict[Place, int]:
+    """What a group has committed; no entry where nothing is.
+
+    Waits for a coordinator that is starting or moving; raises KafkaException where it has not come after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            result = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+            break
+        except KafkaException as error:
+            if error.args[0].code() not in _COORDINATOR_COMES or time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
     return {(each.topic, each.partition): each.offset for each in result.topic_partitions if each.offset >= 0}
 
 
-def _offsets(client: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
-    wanted = {TopicPartition(*place): spec for place in places}
-    if not wanted:
-        return {}
-    futures = client.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
-    return {(each.topic, each.partition): done.result().offset for each, done in futures.items()}
+def members(client: AdminClient, groups: list[str]) -> int:
+    """How many consumers are in these groups."""
+    described = client.describe_consumer_groups(groups) if groups else {}
+    return sum(len(done.result().members) for done in described.values())
 
 
 def oldest_unread(settings: Settings, behind: dict[Place, int], seconds: float = 10.0) -> dict[Place, int]:

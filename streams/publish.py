@@ -1,16 +1,21 @@
 """Publishing listing events: keyed, idempotent, and counted only when Kafka has confirmed them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import cast
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
 from streams.clients import producer
-from streams.codec import encode_listing
+from streams.codec import Record, encode_listing
 from streams.failures import unreachable
+from streams.retry import ERASES, Headers, PutBack, first_source, put_back
 from streams.settings import Settings
-from streams.topics import CREATED, UPDATED
+from streams.topics import CREATED, RETRY, UPDATED
+
+_BUFFER_KB = 131_072
+"""What waits to be sent, at most: a flood of large records must not fill the memory."""
 
 
 @dataclass
@@ -27,7 +32,9 @@ class Publisher:
 
     def __init__(self, settings: Settings, *, delivery_seconds: float = 30.0) -> None:
         self._settings = settings
-        self._producer = producer(settings, delivery_timeout_ms=int(delivery_seconds * 1_000))
+        self._producer = producer(
+            settings, delivery_timeout_ms=int(delivery_seconds * 1_000), queue_buffering_max_kbytes=_BUFFER_KB
+        )
         self.delivered = Delivered()
 
     def publish(self, event: ListingEvent) -> None:
@@ -38,6 +45,17 @@ class Publisher:
         """Remove a listing by null value, in both topics: left in one alone, a rebuild would bring it back."""
         for topic in (CREATED, UPDATED):
             self._send(topic, listing_id, None, [("version", str(version).encode())])
+
+    def erase(self, topic: str, listing_id: str, version: int, partitions: Collection[int]) -> None:
+        """A null with the mark of an erasure, on each of `partitions`, or on the key's own where there are none."""
+        headers: Headers = [("version", str(version).encode()), (ERASES, b"1")]
+        for partition in partitions or (-1,):
+            self._send(topic, listing_id, None, headers, partition)
+
+    def put_back(self, record: Record, said: PutBack) -> None:
+        """Put an event back through `listing-retry`, raw as it came, where the owner of its partition reads it."""
+        partition = first_source(record).partition
+        self._send(RETRY, record.key, record.value, put_back(record, said), partition=partition)
 
     def close(self, progress: Callable[[int], None] = lambda _left: None) -> Delivered:
         """Wait until every record is confirmed or has failed.
@@ -54,19 +72,25 @@ class Publisher:
             )
         return self.delivered
 
-    def _send(self, topic: str, key: str, value: bytes | None, headers: list[tuple[str, str | bytes | None]]) -> None:
+    def _send(
+        self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers, partition: int = -1
+    ) -> None:
+        pairs = cast("list[tuple[str, str | bytes | None]]", headers)
         while True:
             try:
                 self._producer.produce(
-                    self._settings.named(topic), value, key, headers=headers, on_delivery=self._on_delivery
+                    self._settings.named(topic), value, key, partition, self._on_delivery, headers=pairs
                 )
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                self._on_delivery(error.args[0])
+                return
             else:
                 self._producer.poll(0)
                 return
 
-    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, _message: Message | None = None) -> None:
         if error is None:
             self.delivered.published += 1
             return

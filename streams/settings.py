@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from streams.failures import CommandFailed
 
 _PREFIX = "LOOKALIKE_"
-_SECRET = {"kafka_config", "milvus_token"}  # may hold a password: never shown
+_SECRET = {"kafka_config", "milvus_token", "hash_key", "serve_token"}  # may hold a password: never shown
 _HOST_PATTERN = re.compile(r"(\*|(\*\.)?[a-z0-9_][a-z0-9_.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?", re.IGNORECASE)
 
 
@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     model: str = Field("", description="model folder, or Hugging Face id org/name@revision; empty: the bundled model")
     data: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("lookalike"), description="local stack, models, records"
+    )
+    hash_key: SecretStr = Field(
+        SecretStr(""), description="key of keyed hashes; never logged; empty: the file hash.key in LOOKALIKE_DATA"
+    )
+    serve_token: SecretStr = Field(
+        SecretStr(""), description="what may send interactions to `serve`; never logged; empty: on loopback alone"
     )
     image_roots: Annotated[tuple[Path, ...], NoDecode] = Field((), description="folders for file:// images")
     image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(("*",), description="hosts that images may come from")

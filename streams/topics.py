@@ -14,7 +14,9 @@ LISTING_PARTITIONS = 12
 """As many index workers as may share the work; growing it later would move keys between owners."""
 
 CREATED, UPDATED, RETRY = "listing-created", "listing-updated", "listing-retry"
-INDEXED, DEAD_LETTER = "listing-indexed", "listing-dead-letter"
+INDEXED, DEAD_LETTER, TAKEDOWN = "listing-indexed", "listing-dead-letter", "listing-takedown"
+INTERACTIONS, INTERACTION_LETTER = "interactions", "interaction-dead-letter"
+REPORTS, RETRAIN = "evaluation-reports", "retrain-requested"
 LISTING_TOPICS = (CREATED, UPDATED, RETRY)
 """What index workers read: equal partition counts and keys, so that one worker owns a listing."""
 
@@ -33,15 +35,31 @@ def _kept(days: int, **config: str) -> dict[str, str]:
     return {"retention.ms": str(days * DAY_MS), **{name.replace("_", "."): value for name, value in config.items()}}
 
 
+def _compacted() -> dict[str, str]:
+    # A removal by null value must outlive the longest rebuild, or listing-created would bring the listing back. What
+    # an event said before is gone a day later at the latest, also where little is published: erasure promises that.
+    return {"delete.retention.ms": str(30 * DAY_MS), "max.compaction.lag.ms": str(DAY_MS)}
+
+
+# Kafka drops whole segments: with one a day, a record is gone a day after its time at the latest.
 TOPICS = (
-    # A removal by null value must outlive the longest rebuild, or listing-created would bring the listing back.
-    Topic(CREATED, LISTING_PARTITIONS, "compact", {"delete.retention.ms": str(30 * DAY_MS)}),
-    Topic(UPDATED, LISTING_PARTITIONS, "compact", {"delete.retention.ms": str(30 * DAY_MS)}),
-    Topic(RETRY, LISTING_PARTITIONS, "delete", _kept(7)),
-    Topic(INDEXED, LISTING_PARTITIONS, "delete", _kept(7)),
+    Topic(CREATED, LISTING_PARTITIONS, "compact", _compacted()),
+    Topic(UPDATED, LISTING_PARTITIONS, "compact", _compacted()),
+    # As much as a dead letter may hold, or it could not be put back.
+    Topic(RETRY, LISTING_PARTITIONS, "delete", _kept(7, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
+    Topic(INDEXED, LISTING_PARTITIONS, "delete", _kept(7, segment_ms=str(DAY_MS))),
     # The raw bytes of the largest source record, and headers beside them.
-    Topic(DEAD_LETTER, LISTING_PARTITIONS, "delete", _kept(30, max_message_bytes="8000000")),
+    Topic(DEAD_LETTER, LISTING_PARTITIONS, "delete", _kept(30, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
+    # Read whole by everything that answers: small, and in one order.
+    Topic(TAKEDOWN, 1, "compact", {"max.compaction.lag.ms": str(DAY_MS)}),
+    Topic(INTERACTIONS, LISTING_PARTITIONS, "delete", _kept(90, segment_ms=str(DAY_MS))),
+    Topic(INTERACTION_LETTER, 1, "delete", _kept(30, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
+    Topic(REPORTS, 1, "compact", {}),
+    # One record a decision, keyed by its id: whoever trains reads it from the start and does each once.
+    Topic(RETRAIN, 1, "delete", _kept(365)),
 )
+NEEDED_BY_WORKERS = (*LISTING_TOPICS, TAKEDOWN)
+"""Without these, as they should be, no index worker starts."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,8 @@ class TopicReport:
     partitions: int
     policy: str
     problem: str = ""
+    serious: bool = True
+    """Whether the problem may break the index; else a promise about how long something is kept is not held."""
 
     @property
     def ok(self) -> bool:
@@ -84,20 +104,32 @@ def check(settings: Settings, client: AdminClient | None = None) -> list[TopicRe
     names = [settings.named(topic.name) for topic in TOPICS if settings.named(topic.name) in there]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     described = client.describe_configs(resources) if resources else {}
-    policies = {resource.name: done.result()["cleanup.policy"].value for resource, done in described.items()}
-    found = {name: (len(there[name].partitions), policies[name]) for name in names}
+    configs = {
+        resource.name: {name: entry.value for name, entry in done.result().items()}
+        for resource, done in described.items()
+    }
+    found = {name: (len(there[name].partitions), configs[name]) for name in names}
     listing_counts = {found[name][0] for name in map(settings.named, LISTING_TOPICS) if name in found}
     return [_compare(topic, found.get(settings.named(topic.name)), listing_counts, settings) for topic in TOPICS]
 
 
-def _compare(topic: Topic, found: tuple[int, str] | None, listing_counts: set[int], settings: Settings) -> TopicReport:
+def _compare(
+    topic: Topic, found: tuple[int, dict[str, str]] | None, listing_counts: set[int], settings: Settings
+) -> TopicReport:
     name = settings.named(topic.name)
     if found is None:
         return TopicReport(name, 0, "", "missing; `lookalike topics create` creates it")
-    partitions, policy = found
-    problem = ""
+    partitions, config = found
+    policy = config["cleanup.policy"]
     if policy != topic.policy:
-        problem = f"cleanup.policy is {policy}, should be {topic.policy}"
-    elif topic.name in LISTING_TOPICS and len(listing_counts) > 1:
+        return TopicReport(name, partitions, policy, f"cleanup.policy is {policy}, should be {topic.policy}")
+    if topic.name in LISTING_TOPICS and len(listing_counts) > 1:
         problem = f"listing topics have different partition counts {sorted(listing_counts)}; one listing, two owners"
-    return TopicReport(name, partitions, policy, problem)
+        return TopicReport(name, partitions, policy, problem)
+    if topic.name == TAKEDOWN and partitions != topic.partitions:
+        return TopicReport(name, partitions, policy, "it must have one partition: only the first is read")
+    differs = [
+        f"{each} is {config.get(each)}, should be {value}" for each, value in topic.config.items()
+        if config.get(each) != value
+    ]  # fmt: skip
+    return TopicReport(name, partitions, policy, "; ".join(differs), serious=False)

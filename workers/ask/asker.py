@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from streams.failures import BadMessage, CommandFailed
+from streams.failures import BadMessage, CommandFailed, SlowDown, unreachable
+from streams.follow import Follower
 from streams.settings import Settings
+from workers.vectors.candidates import Hides
 from workers.vectors.client import answering, connect
 from workers.vectors.collection import Collections, live
 from workers.vectors.neighbors import Neighbor, Wanted, search, stored_vector
 
 if TYPE_CHECKING:
     from workers.models.encoder import SiglipEncoder
+
+_KNOWN_WITHIN = 10.0
+"""Seconds to wait for what was taken down, at the first query."""
 
 
 @dataclass(frozen=True)
@@ -30,33 +35,41 @@ class Answer:
 class Asker:
     """Answers queries from the live collection, which it resolves once for each query.
 
-    Every method raises CommandFailed: 1 for a listing that is not in the index, 2 for a picture or filter that can't
-    be used or a live model other than the one in the settings, 3 where Milvus is away.
+    What was taken down is in no answer; `follower` knows what that is, and is closed with the asker. Every method
+    raises CommandFailed: 1 for a listing that is not in the index, 2 for a picture or filter that can't be used or a
+    live model other than the one in the settings, 3 where Milvus is away, or Kafka: without it nobody knows what was
+    taken down.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, follower: Follower | None = None) -> None:
         self._settings = settings
+        self._follower = follower or Follower(settings).start()
         self._client = connect(settings)
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._follower.close()
 
     def by_listing(self, listing_id: str, wanted: Wanted) -> Answer:
         """Neighbours of a listing in the index, itself and its own picture left out; nothing is encoded."""
         with answering(self._settings):
             collection = self._live()
+            hides = self._hides()
             stored = stored_vector(self._client, collection.listings, listing_id)
-            if stored is None:
+            if stored is None or hides(listing_id, stored.version, stored.seller_id, stored.image_hash):
                 raise CommandFailed(
                     f"{listing_id} is not in {collection.listings}; `lookalike explain {listing_id}` tells why", 1
                 )
-            vector, image_hash = stored
             found = search(
-                self._client, collection.listings, vector, wanted, without=listing_id, without_hash=image_hash
-            )
+                self._client, collection.listings, stored.vector, wanted, without=listing_id,
+                without_hash=stored.image_hash, hides=hides,
+            )  # fmt: skip
             return Answer(collection.model_id, listing_id, found)
 
     def by_image(self, data: bytes, wanted: Wanted, *, query: str = "image") -> Answer:
         """Neighbours of a picture (JPEG, PNG or WebP), decoded and encoded by the live collection's recipe."""
-        from workers.index.decode import decode
-        from workers.index.limits import ImageLimits
+        from workers.images.decode import decode
+        from workers.images.limits import ImageLimits
 
         with answering(self._settings):
             collection = self._live()
@@ -75,7 +88,16 @@ class Asker:
             return self._search(collection, self._encoder_of(collection).encode_texts([text])[0].tolist(), wanted, text)
 
     def _search(self, collection: Collections, vector: list[float], wanted: Wanted, query: str) -> Answer:
-        return Answer(collection.model_id, query, search(self._client, collection.listings, vector, wanted))
+        found = search(self._client, collection.listings, vector, wanted, hides=self._hides())
+        return Answer(collection.model_id, query, found)
+
+    def _hides(self) -> Hides:
+        """What may not be shown, as known now; asked for each query."""
+        try:
+            return self._follower.require(seconds=_KNOWN_WITHIN).hides
+        except SlowDown as away:
+            remedy = f"what was taken down can't be known, so nothing is shown ({away})"
+            raise unreachable("Kafka", self._settings.kafka, remedy) from None
 
     def _live(self) -> Collections:
         current = live(self._client, self._settings)

@@ -1,6 +1,5 @@
 """A listing event in hand: what came, where it stands in its partition, and how long each stage took."""
 
-import re
 import time
 from dataclasses import dataclass, field
 
@@ -8,12 +7,10 @@ from schemas.listing import ListingEvent
 from schemas.outcome import StagesMs
 from schemas.source import Source
 from streams.codec import Record, decode_listing
-from streams.topics import RETRY
+from streams.retry import first_source, was_put_back
 from streams.watermark import Watermark
 from workers.index.room import Room
 from workers.vectors.row import Order, order_of
-
-_NUMBER = re.compile("[0-9]{1,18}")  # what fits in 64 bits; a header may hold anything
 
 
 @dataclass(slots=True)
@@ -71,6 +68,11 @@ class Change:
         return self.event.listing_id
 
     @property
+    def refetch(self) -> bool:
+        """Whether its pictures are to be fetched again although their addresses are the same."""
+        return was_put_back(self.received.record).refetch
+
+    @property
     def ours(self) -> bool:
         """Whether the partition is still assigned to this worker; if not, nothing of it may be written."""
         return not self.received.watermark.released
@@ -83,17 +85,3 @@ def read_change(received: Received) -> Change:
     change = Change(received, event, source, order_of(event.version, source))
     change.times.queue = (time.monotonic() - received.at) * 1_000
     return change
-
-
-def first_source(record: Record) -> Source:
-    """Where the record first stood: its own place, or the one that its headers kept when it was put back.
-
-    Only in the retry topic are those headers ours; elsewhere a publisher could claim any place with them.
-    """
-    if not record.source.topic.endswith(RETRY):
-        return record.source
-    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-    fields = {name: headers.get(f"source-{name}", "") for name in ("topic", "partition", "offset", "timestamp")}
-    if not fields["topic"] or not all(_NUMBER.fullmatch(fields[name]) for name in ("partition", "offset", "timestamp")):
-        return record.source
-    return Source.model_validate(fields)

@@ -40,12 +40,19 @@ class Fold:
         with self._lock:
             return any(each is change for each in self._changes.get(change.listing_id, ()))
 
-    def settle(self, listing_id: str, written: Order) -> list[Change]:
-        """The store shows `written`: that change and all older ones leave the hand. Returns them, newest first."""
+    def settle(self, listing_id: str, written: Order, by: Change | None = None) -> list[Change]:
+        """The store shows `written`: that change and all older ones leave the hand. Returns them, newest first.
+
+        One of that very order that asks for its pictures again stays, unless it is `by`, the one that was worked off.
+        """
+
+        def stays(change: Change) -> bool:
+            return change.order > written or (change.order == written and change.refetch and change is not by)
+
         with self._lock:
             changes = self._changes.get(listing_id, [])
-            settled = [change for change in changes if change.order <= written]
-            self._keep(listing_id, [change for change in changes if change.order > written])
+            settled = [change for change in changes if not stays(change)]
+            self._keep(listing_id, [change for change in changes if stays(change)])
             return settled[::-1]
 
     def discard(self, change: Change) -> bool:

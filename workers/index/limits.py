@@ -1,23 +1,6 @@
-"""What the operator allows an image to cost, and how much work may be in hand at once."""
+"""How much work may be in hand at once, and what becomes of what can't be done."""
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """Caps on one image; what is over them is dead-lettered before memory is taken."""
-
-    bytes: int = 20_000_000
-    pixels: int = 50_000_000
-    """A 50-megapixel camera's; as RGBA 200 MB while it is decoded."""
-    seconds: float = 20.0
-    """For the whole of one attempt, from the look-up of the name to the last byte."""
-    connect_seconds: float = 5.0
-    redirects: int = 5
-    attempts: int = 4
-    """Of which the last begins some 4 s after the first, or later where the host says so (Retry-After)."""
-    retry_after_seconds: float = 10.0
-    """The longest that a host may ask us to wait within one event."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +11,31 @@ class Capacity:
     """Events taken in and not finished; also the most that is done again after a kill."""
     pictures: int = 96
     """Events between the start of their fetch and the encoder: three batches of 32, so that it never waits."""
-    per_host: int = 64
     decoders: int = 2
     read_batch: int = 500
     """Events that are guarded, or written, at a time."""
     idle_wait_seconds: float = 0.01
     """How long a batch that is not full waits for more."""
+    waiting: int = 10_000
+    """Events of the retry topic that are read and not due yet; some 2 kB each. Above it that topic is not read."""
+    waiting_bytes: int = 32_000_000
+    """Their keys, values and headers; so long values can't fill the memory either."""
+
+
+@dataclass(frozen=True)
+class Endings:
+    """What becomes of events that can't be done now, or ever."""
+
+    retry_delays: tuple[float, ...] = (10.0, 30.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0)
+    """Seconds until an event whose host is away is tried again, growing; after the last it is a dead letter: 8.6 hours
+    in all, a night's outage of a host, and well below the seven days that the retry topic keeps."""
+    jitter: float = 0.2
+    """Up to this share is added to a delay, so that what was put back at once does not come back at once."""
+    longest_wait: float = 21_600.0
+    """Seconds; a host that asks us to wait longer (Retry-After) is asked again after this."""
+    letters_in_a_row: int = 100
+    """Dead letters in a row that end the worker; 0: none do. Bad messages come one by one, a bad release in masses."""
+    letters_ratio: float = 0.5
+    """Share of dead letters among the last `letters_window` ends that ends the worker; 0: none does."""
+    letters_window: int = 400
+    """Long enough that 200 letters are half of it: a seller's folder of bad pictures is shorter."""

@@ -19,7 +19,9 @@ class Progress:
     progress_at: float
     """When the last event was finished, or the first of those in hand was taken in."""
     away_since: float | None = None
-    """Since when Milvus has been away; None while it is there."""
+    """Since when Milvus or Kafka has been away; None while both are there."""
+    away: str = ""
+    """What is away: milvus, kafka, or the group (the worker is not surely a member of it)."""
 
 
 def needs_lag(now: float, seen: Progress) -> bool:

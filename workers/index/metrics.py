@@ -17,8 +17,16 @@ VISIBLE_SECONDS = Histogram(
 BATCH_PICTURES = Histogram(
     "lookalike_batch_pictures", "Pictures in a call of the encoder.", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
+OUT_OF_MEMORY = Counter("lookalike_encoder_out_of_memory", "Batches that did not fit in the encoder's memory.")
+HOSTS_AWAY = Gauge("lookalike_hosts_away", "Image hosts that are not asked for now, or only to probe them.")
+PUT_BACK = Counter("lookalike_put_back", "Events put back until their image host delivers again, by why.", ["why"])
+WAITING = Gauge("lookalike_events_waiting", "Events of the retry topic that are read and not due yet.")
+IN_LINE = Gauge("lookalike_events_in_line", "Events that wait for a place at their image host.")
 IN_HAND = Gauge("lookalike_events_in_hand", "Events taken in and not finished.")
 TWO_PARTITIONS = Counter("lookalike_two_partitions", "Events of a listing that came from another partition before.")
+TAKEDOWNS = Gauge("lookalike_takedowns", "Entries of listing-takedown that count.")
+TAKEN_DOWN = Counter("lookalike_taken_down_rows", "Rows removed because they were taken down.")
+ERASED = Counter("lookalike_erased_events", "Events of erased listings, finished without a word.")
 
 
 def observe(outcome: Outcome) -> None:

@@ -1,26 +1,42 @@
 """The picture stages: fetch and decode many at once, then encode them in batches of what is ready.
 
-A slot is held from the start of a fetch until the encoder takes the pixels, so memory is bounded and the encoder
-finds the next batch ready when it is free.
+A place is held from the start of a fetch until the encoder takes the pixels, so memory is bounded and the encoder
+finds the next batch ready when it is free. Until there is a place for it, a change waits in the line of its image
+host (`lines.py`), so that one slow host does not stop the others.
 """
 
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from streams.failures import BadMessage
+from workers.images.decode import Pixels, hash_images
+from workers.images.decoders import Decoders
+from workers.images.fetch import Fetcher
+from workers.images.hosts import HostAway
+from workers.images.lines import Lines
+from workers.images.shown import shown
 from workers.index import metrics
 from workers.index.change import Change
-from workers.index.decode import decode, hash_images
-from workers.index.fetch import Fetcher
+from workers.index.encode import encode, pool
 from workers.index.fold import Fold
 from workers.index.settle import Settler
 from workers.index.stages import Stages, take_ready
 from workers.index.work import Decoded, Queues, Write
 from workers.models.protocol import ImageEncoder
+
+_TICK_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
+"""Between two looks at all lines, of which there may be as many as events in hand: 2 ms each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """A change that needs a picture, and the hash of its row's pictures, which need no encoding."""
+
+    change: Change
+    known_hash: str | None
 
 
 class Pictures:
@@ -32,9 +48,12 @@ class Pictures:
         self._stages, self._queues, self._fold, self._settler = stages, queues, fold, settler
         self._encoder, self._fetcher = encoder, fetcher
         self._recipe = encoder.recipe
-        self._decoders = ThreadPoolExecutor(stages.capacity.decoders, thread_name_prefix="index-decode")
+        count = stages.capacity.decoders
+        self._decoders = Decoders(encoder.recipe, fetcher.limits, count)
+        self._callers = ThreadPoolExecutor(count, thread_name_prefix="index-decode")
         self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(stages.capacity.pictures)
+        self._lines: Lines[_Wanted] = Lines(fetcher.hosts, stages.capacity.pictures, fetcher.host_limits)
+        self._move_soon, self._looked_at = False, 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, change: Change, known_hash: str | None) -> None:
@@ -46,16 +65,19 @@ class Pictures:
 
         async def until_stopped() -> None:
             async with self._fetcher:
-                await asyncio.to_thread(self._stages.stopping.wait)
+                while not await asyncio.to_thread(self._stages.stopping.wait, _TICK_SECONDS):
+                    self._tick()
                 for task in self._tasks:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
-        self._loop.run_until_complete(until_stopped())
+        try:
+            self._loop.run_until_complete(until_stopped())
+        finally:  # nobody waits for a picture any more; what a caller is still told is not read
+            self._decoders.close()
 
     def close(self) -> None:
-        """Free the loop and the decoders; after the threads have ended, for they still hand work to the loop."""
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        """Free the loop; after the threads have ended, for they still hand work to it."""
         self._loop.close()
 
     def encode_step(self) -> None:
@@ -67,7 +89,7 @@ class Pictures:
         self._loop.call_soon_threadsafe(self._free, len(batch))
         started = time.perf_counter()
         pixels = [each for decoded in batch for each in decoded.pixels]
-        vectors = self._encoder.encode(np.stack(pixels))
+        vectors = encode(self._encoder, pixels)
         seconds = time.perf_counter() - started
         metrics.ENCODER_BUSY.inc(seconds)
         metrics.ENCODED.inc(len(pixels))
@@ -83,60 +105,98 @@ class Pictures:
                 self._settler.refuse(decoded.change, bad)
 
     def _start(self, change: Change, known_hash: str | None) -> None:
-        task = self._loop.create_task(self._picture(change, known_hash))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._lines.join(self._host_of(change), _Wanted(change, known_hash))
+        self._move()
+
+    def _host_of(self, change: Change) -> str:
+        # By the first of its pictures, where a recipe wants several: a change has one place, whatever it fetches.
+        return self._fetcher.host_of(change.event.image_urls[0])
+
+    def _move(self) -> None:
+        """Move the lines on, once for all that happens at the same time."""
+        if not self._move_soon:
+            self._move_soon = True
+            self._loop.call_soon(self._move_lines)
+
+    def _move_lines(self) -> None:
+        self._move_soon = False
+        if self._stages.stopping.is_set():
+            return
+        now = time.monotonic()
+        if now - self._looked_at > _LOOK_SECONDS:
+            self._looked_at = now
+            self._turn_away(now)
+        for host, wanted in self._lines.start(now):
+            task = self._loop.create_task(self._picture(host, wanted))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _turn_away(self, now: float) -> None:
+        try:
+            for wanted, away in self._lines.turn_away(now):
+                self._settler.put_back(wanted.change, away)
+        except Exception as error:  # noqa: BLE001 - the loop would log it and go on
+            self._stages.fail(error)
+        metrics.IN_LINE.set(self._lines.waiting)
+        metrics.HOSTS_AWAY.set(self._fetcher.hosts.away)
+
+    def _tick(self) -> None:
+        """Let those out of the lines that have nothing to wait for, and see what time alone has changed."""
+        for wanted in self._lines.leave(self._overtaken):
+            self._settler.look_again(wanted.change)
+        self._move()
+
+    def _overtaken(self, host: str, wanted: "_Wanted") -> bool:
+        """Whether a change has left the hand, or its listing's newest has its pictures at another host."""
+        change = wanted.change
+        if not (change.ours and self._fold.holds(change)):
+            return True
+        winner = self._fold.winner(change.listing_id)
+        return winner is not None and winner is not change and self._host_of(winner) != host
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._stages.fail(error)
 
-    async def _picture(self, change: Change, known_hash: str | None) -> None:
-        await self._slots.acquire()
-        held = True
+    async def _picture(self, host: str, wanted: "_Wanted") -> None:
+        change, held = wanted.change, True
         try:
             if not (change.ours and self._fold.holds(change)):
                 self._settler.look_again(change)
                 return
             started = time.perf_counter()
             urls = change.event.image_urls[: self._recipe.images]
-            images = await asyncio.gather(*(self._fetcher.fetch(url) for url in urls))
+            try:
+                images = await self._fetcher.fetch_all(urls)
+            finally:
+                self._lines.fetched(host)
+                self._move()
             fetched = time.perf_counter()
             change.times.fetch = (fetched - started) * 1_000
-            decoded = await self._loop.run_in_executor(self._decoders, self._decode, change, images, known_hash)
+            image_hash = await self._loop.run_in_executor(self._callers, hash_images, images)
+            if image_hash == wanted.known_hash:
+                self._queues.writes.put(Write(change, image_hash))
+                return
+            pixels = await asyncio.gather(*map(self._decode, urls, images))
             change.times.decode = (time.perf_counter() - fetched) * 1_000
-            if decoded.pixels:
-                held = False
-                self._queues.decoded.put(decoded)
-            else:
-                self._queues.writes.put(Write(change, decoded.image_hash))
+            self._settler.good("done")
+            held = False
+            self._queues.decoded.put(Decoded(change, image_hash, pixels))
         except BadMessage as bad:
             self._settler.refuse(change, bad)
+        except HostAway as away:
+            self._settler.put_back(change, away)
         finally:
             if held:
-                self._slots.release()
+                self._free(1)
 
-    def _decode(self, change: Change, images: list[bytes], known_hash: str | None) -> Decoded:
-        image_hash = hash_images(images)
-        if image_hash == known_hash:
-            return Decoded(change, image_hash, [])
-        pixels = [decode(each, self._recipe, max_pixels=self._fetcher.limits.pixels) for each in images]
-        return Decoded(change, image_hash, pixels)
+    async def _decode(self, url: str, image: bytes) -> Pixels:
+        try:
+            return await self._loop.run_in_executor(self._callers, self._decoders.decode, image)
+        except BadMessage as bad:  # of several pictures, whoever reads the letter must know which
+            raise BadMessage(bad.reason, f"{shown(url)}: {bad.error}", attempts=bad.attempts) from bad
 
-    def _free(self, slots: int) -> None:
-        for _ in range(slots):
-            self._slots.release()
-
-
-def pool(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of a listing's unit vectors (n × dimensions), scaled to length 1.
-
-    Raises BadMessage (encode) for NaN, infinity or a mean of length 0: Milvus must never get those.
-    """
-    mean = vectors.mean(axis=0)
-    length = float(np.linalg.norm(mean))
-    if not np.isfinite(length) or length < 1e-6:
-        raise BadMessage("encode", f"the vector has length {length}")
-    result: NDArray[np.float32] = (mean / length).astype(np.float32)
-    return result
+    def _free(self, places: int) -> None:
+        self._lines.give(places)
+        self._move()

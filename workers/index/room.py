@@ -13,7 +13,7 @@ class Room:
         self._lock = threading.Lock()
         self._taken = 0
         self.taken_at = self.progress_at = time.monotonic()
-        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     @property
     def taken(self) -> int:
@@ -21,7 +21,7 @@ class Room:
         return self._taken
 
     async def take(self) -> None:
-        """Count one more event; waits while the capacity is used up. For one task at a time."""
+        """Count one more event; waits while the capacity is used up."""
         while True:
             with self._lock:
                 if self._taken < self.capacity:
@@ -31,7 +31,7 @@ class Room:
                     self._taken += 1
                     return
                 freed = asyncio.Event()
-                self._waiting = (asyncio.get_running_loop(), freed)
+                self._waiting.append((asyncio.get_running_loop(), freed))
             await freed.wait()
 
     def give(self) -> None:
@@ -39,6 +39,7 @@ class Room:
         with self._lock:
             self._taken -= 1
             self.progress_at = time.monotonic()
-            waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting[0].is_closed():
-            waiting[0].call_soon_threadsafe(waiting[1].set)
+            waiting, self._waiting = self._waiting, []
+        for loop, freed in waiting:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(freed.set)

@@ -33,6 +33,8 @@ class Stages:
         self.stopping = threading.Event()
         self.away_since: float | None = None
         """`time.monotonic()` since when an outside service has been away; None while none is."""
+        self.away = ""
+        """Which one."""
         self._on_failure = on_failure
         self._threads: list[threading.Thread] = []
 
@@ -66,7 +68,7 @@ class Stages:
             except SlowDown as away:
                 wait = away.retry_after or _BACK_OFF[min(tries, len(_BACK_OFF) - 1)]
                 tries += 1
-                self.away_since = self.away_since or time.monotonic()
+                self.away_since, self.away = self.away_since or time.monotonic(), what
                 _log.warning("waiting", on=what, error=str(away)[:300], tries=tries, seconds=wait)
                 if self.stopping.wait(wait):
                     raise Stopped from None

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.takedown import Takedown
+from workers.images.decode import Pixels
 from workers.index.change import Change, Received
-from workers.index.decode import Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """The pixels of a change's pictures, ready for the encoder; none where the row has these very pictures."""
+    """The pixels of a change's pictures, ready for the encoder."""
 
     change: Change
     image_hash: str
@@ -29,6 +30,20 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """Remove the rows that these takedowns cover; None: that any of them covers."""
+
+    entries: tuple[Takedown, ...] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Erase:
+    """Delete what is stored of an erased listing, and finish the event."""
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Queues:
     """Unbounded by themselves: `Room` bounds the events in them, the picture slots bound the pixels."""
 
@@ -36,3 +51,5 @@ class Queues:
     """Records that came, and ids of listings whose next event is to be looked at."""
     decoded: "queue.SimpleQueue[Decoded]" = field(default_factory=queue.SimpleQueue)
     writes: "queue.SimpleQueue[Write]" = field(default_factory=queue.SimpleQueue)
+    urgent: "queue.SimpleQueue[Sweep | Erase]" = field(default_factory=queue.SimpleQueue)
+    """What people asked for; the thread that writes looks here first."""

@@ -17,8 +17,8 @@ from workers.local.state import log_file, read_state, stop_leftovers, supervisor
 _STOP_WITHIN = 90.0  # seconds; the graces of workers and servers together, and some
 
 
-def start_detached(settings: Settings, workers: int) -> dict[str, Any]:
-    """Start a supervisor in a session of its own; its state once all of it is running.
+def start_detached(settings: Settings, workers: int, *more: str) -> dict[str, Any]:
+    """Start a supervisor in a session of its own; its state once all of it is running. `more`: options of `up`.
 
     Raises CommandFailed, with the supervisor's own reason and exit status, when it can't be started.
     """
@@ -29,7 +29,7 @@ def start_detached(settings: Settings, workers: int) -> dict[str, Any]:
         log_path = log_file(settings, "supervisor")
         with open_log(log_path) as log:
             child = subprocess.Popen(
-                python("workers.cli", "up", "--workers", str(workers)),
+                python("workers.cli", "up", "--workers", str(workers), *more),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

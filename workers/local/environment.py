@@ -16,6 +16,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "MILVUS_TOKEN": settings.milvus_token.get_secret_value(),
         "MODEL": settings.model,
         "DATA": str(settings.data),
+        "HASH_KEY": settings.hash_key.get_secret_value(),
+        "SERVE_TOKEN": settings.serve_token.get_secret_value(),
         "IMAGE_ROOTS": os.pathsep.join(str(root) for root in settings.image_roots),
         "IMAGE_HOSTS": ",".join(settings.image_hosts),
         "LOG": "json",

@@ -99,7 +99,8 @@ def _prepare(folder: Path, address: Address, java: tuple[str, ...]) -> None:
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     formatted = subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(file)],
+        # With `=`: one id in 64 begins with a hyphen, and would be taken for an option.
+        [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster}", "-c", str(file)],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ import structlog
 
 from streams.failures import CommandFailed
 from workers.local.logs import last_line, open_log, rotate
+from workers.local.pulse import Pulse
 
 State = Literal["starting", "running", "backing-off", "stopped"]
 
@@ -46,6 +47,8 @@ class Process:
     """Seconds between SIGTERM and SIGKILL."""
     folder: Path | None = None
     """Working folder; None: the supervisor's own."""
+    health: Callable[[], str | None] = lambda: None
+    """Asked once it is ready: the address that says how it fares, where it has one."""
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -75,10 +78,12 @@ class Child:
         self.state: State = "stopped"
         self.failures = 0
         self.problem: Failure | None = None
-        """Why it is not running, when it has ended or could not be started."""
+        """Why it ended last, or could not be started."""
         self._environment = environment
         self._child: subprocess.Popen[bytes] | None = None
         self._ready_at: float | None = None
+        self._pulse: Pulse | None = None
+        self._killed_for = ""
         self._due = 0.0
 
     @property
@@ -95,12 +100,17 @@ class Child:
             return now >= self._due and self._start(now)
         status = self._child.poll()
         if status is not None:
-            return self._failed(Failure(status, last_line(self.log_path)), now)
+            return self._failed(Failure(status, self._killed_for or last_line(self.log_path)), now)
         with contextlib.suppress(OSError):  # a full disk: what runs goes on
             rotate(self.log_path)
         if self.state == "starting" and self.process.ready():
             self._ready_at = now
+            address = self.process.health()
+            self._pulse = Pulse(address, now) if address else None
             return self._enter("running")
+        if self._pulse and not self._killed_for and (why := self._pulse.given_up(now)):
+            self._killed_for = why
+            self.kill()  # its end is noticed at one of the next steps
         return False
 
     def terminate(self) -> None:
@@ -128,7 +138,8 @@ class Child:
         return True
 
     def _start(self, now: float) -> bool:
-        self._ready_at = None
+        self._ready_at = self._pulse = None
+        self._killed_for = ""
         try:
             self.process.prepare()
             with open_log(self.log_path) as log:

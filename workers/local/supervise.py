@@ -68,12 +68,18 @@ class Stack:
         return [child for stage in self._stages for child in stage]
 
     def document(self) -> dict[str, Any]:
-        """What `up --json` prints: kafka, milvus, processes with name, pid and state."""
+        """What `up --json` prints: kafka, milvus, processes with name, pid, state, and why it ended last, if it did."""
         return {
             "kafka": self.settings.kafka,
             "milvus": self.settings.milvus,
             "processes": [
-                {"name": child.process.name, "pid": child.pid, "state": child.state} for child in self.children
+                {
+                    "name": child.process.name,
+                    "pid": child.pid,
+                    "state": child.state,
+                    "problem": child.problem.words if child.problem else None,
+                }
+                for child in self.children
             ],
         }
 

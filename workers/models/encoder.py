@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,8 @@ import structlog
 import torch
 
 from schemas.model import Recipe
-from workers.models.protocol import Pictures, Vectors
+from streams.failures import Broken
+from workers.models.protocol import OutOfMemory, Pictures, Vectors
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -56,7 +58,21 @@ class SiglipEncoder:
         self.float_type = self._model.dtype
 
     def encode(self, pictures: Pictures) -> Vectors:
-        """Unit vectors of `pictures` (n × height × width × 3), n × dimensions; not checked for NaN or zero here."""
+        """Unit vectors of `pictures` (n × height × width × 3), n × dimensions; not checked for NaN or zero here.
+
+        Raises OutOfMemory where they were too many for the device, Broken where it failed otherwise.
+        """
+        try:
+            return self._encode(pictures)
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise Broken(f"the device {self.device} failed: {_first_line(error)}; see its driver's log") from error
+            short = OutOfMemory(_first_line(error))
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        raise short  # outside of the handler, whose frames hold what did not fit
+
+    def _encode(self, pictures: Pictures) -> Vectors:
         batch = torch.from_numpy(pictures)
         if self.device.type == "cuda":
             batch = batch.pin_memory().to(self.device, non_blocking=True)
@@ -67,14 +83,17 @@ class SiglipEncoder:
 
     def encode_texts(self, texts: list[str]) -> Vectors:
         """Unit vectors of `texts`, padded to the length that the model was trained with."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
         length = self._model.config.text_config.max_position_embeddings
-        tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        tokens = self._tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         with torch.inference_mode():
             ids = tokens["input_ids"].to(self.device)
             return _unit(self._model.get_text_features(input_ids=ids).pooler_output)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
 
     def _faster_on_cpu(self, model: Any) -> Any:
         """`model` in fp32 or bf16, by trial: which wins depends on the processor (AMX, AVX-512 BF16)."""
@@ -100,6 +119,16 @@ class SiglipEncoder:
 def _unit(features: torch.Tensor) -> Vectors:
     vectors: Vectors = torch.nn.functional.normalize(features.to(torch.float32), dim=-1).cpu().numpy()
     return vectors
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had too little memory; on a CPU and on MPS torch says so in words alone."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(each in str(error).lower() for each in words)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
 
 
 def _find_device(device: Device) -> torch.device:

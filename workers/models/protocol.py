@@ -11,6 +11,10 @@ Pictures = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 
+class OutOfMemory(Exception):
+    """The batch did not fit in the device's memory; a smaller one may."""
+
+
 class ImageEncoder(Protocol):
     """Turns pictures into vectors; called from one thread."""
 
@@ -23,4 +27,7 @@ class ImageEncoder(Protocol):
         """How many pictures a call should hold at most."""
 
     def encode(self, pictures: Pictures) -> Vectors:
-        """Unit vectors of `pictures` (n × height × width × 3), n × dimensions."""
+        """Unit vectors of `pictures` (n × height × width × 3), n × dimensions.
+
+        Raises OutOfMemory where they were too many, and Broken where the device failed: then the process must end.
+        """

@@ -1,15 +1,17 @@
 """Counting a model's rows by status, and its tombstones."""
 
 import json
+from collections.abc import Iterable
 from functools import partial
 from typing import get_args
 
 from pymilvus import MilvusClient
 
 from schemas.listing import Status
+from streams.failures import Broken
 from workers.vectors.client import read
 from workers.vectors.collection import Collections
-from workers.vectors.row import Known
+from workers.vectors.row import Known, Order
 from workers.vectors.store import STRONG, Store
 
 ROW_STATUSES = tuple(status for status in get_args(Status) if status != "removed")
@@ -28,6 +30,16 @@ def tombstones(client: MilvusClient, collections: Collections) -> int:
 def known_listing(client: MilvusClient, collections: Collections, listing_id: str) -> Known:
     """What is stored of one listing."""
     return Store(client, collections).known([listing_id])[listing_id]
+
+
+def newest_orders(client: MilvusClient, collections: Collections, listing_ids: Iterable[str]) -> dict[str, Order]:
+    """The order of the newest event that is stored of each listing; nothing where the collections are gone."""
+    try:
+        found = Store(client, collections).known(listing_ids)
+    except Broken:
+        return {}
+    orders = {each: (known.row_order, known.tombstone_order) for each, known in found.items()}
+    return {each: max(filter(None, both)) for each, both in orders.items() if any(both)}
 
 
 def _count(client: MilvusClient, collection: str, expression: str) -> int:

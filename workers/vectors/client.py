@@ -23,6 +23,7 @@ _NEVER_TAKEN = ("cannot parse expression", "should divide the dim")
 _NO_COLLECTION = {100}
 _NOT_LOADED = 101
 TIMEOUT_SECONDS = 10.0
+"""For any one call. Without it pymilvus tries again for minutes, and a silent server holds a call for ever."""
 
 Result = TypeVar("Result")
 
@@ -51,7 +52,7 @@ def read(client: MilvusClient, collection: str, call: Callable[[], Result]) -> R
         except MilvusException as error:
             if error.code != _NOT_LOADED:
                 raise
-            client.load_collection(collection)
+            client.load_collection(collection, timeout=TIMEOUT_SECONDS)
             return call()
 
 

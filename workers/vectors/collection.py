@@ -10,7 +10,7 @@ from pymilvus.milvus_client.index import IndexParams
 from schemas.listing import CATEGORY_BYTES, TITLE_BYTES
 from schemas.model import collection_suffix, model_id_of
 from streams.settings import Settings
-from workers.vectors.client import told_apart
+from workers.vectors.client import TIMEOUT_SECONDS, told_apart
 from workers.vectors.row import VECTOR_FIELD
 
 LISTINGS, TOMBSTONES = "listings", "tombstones"
@@ -62,23 +62,43 @@ def prepare(client: MilvusClient, settings: Settings, model_id: str, dimensions:
     return wanted
 
 
-def resolve(client: MilvusClient, alias: str) -> str | None:
+def resolve(client: MilvusClient, alias: str, *, timeout: float = TIMEOUT_SECONDS) -> str | None:
     """The collection that `alias` points to; None where there is no such alias."""
     with told_apart():
         try:
-            return str(client.describe_alias(alias)["collection_name"])
+            return str(client.describe_alias(alias, timeout=timeout)["collection_name"])
         except MilvusException as error:
             if error.code in _NO_ALIAS:
                 return None
             raise
 
 
-def live(client: MilvusClient, settings: Settings) -> Collections | None:
+def live(client: MilvusClient, settings: Settings, *, timeout: float = TIMEOUT_SECONDS) -> Collections | None:
     """The collections of the live model; None before the first worker has made them."""
-    listings = resolve(client, settings.named(LISTINGS))
-    if listings is None:
-        return None
+    listings = resolve(client, settings.named(LISTINGS), timeout=timeout)
+    return None if listings is None else named(settings, listings)
+
+
+def named(settings: Settings, listings: str) -> Collections:
+    """The collections of the model that keeps its rows in the collection `listings`."""
     return names(settings, model_id_of(listings.removeprefix(settings.named(f"{LISTINGS}_"))))
+
+
+def exists(client: MilvusClient, collections: Collections) -> bool:
+    """Whether a model has its collections."""
+    with told_apart():
+        return all(client.has_collection(name) for name in (collections.listings, collections.tombstones))
+
+
+def ours(client: MilvusClient, settings: Settings) -> list[Collections]:
+    """The collections of every model of this catalogue, live or not; one that lacks either of the two is left out."""
+    with told_apart():
+        there = set(client.list_collections(timeout=TIMEOUT_SECONDS))
+    prefix = settings.named(f"{LISTINGS}_")
+    found = [
+        names(settings, model_id_of(name.removeprefix(prefix))) for name in sorted(there) if name.startswith(prefix)
+    ]
+    return [each for each in found if each.tombstones in there]
 
 
 def _create(client: MilvusClient, name: str, schema: CollectionSchema, vector: str) -> None:

@@ -1,19 +1,15 @@
 """The nearest listings: by listing, by vector, with filters; the same picture collapsed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from pymilvus import MilvusClient
 
-from workers.vectors.client import read
-from workers.vectors.row import VECTOR_FIELD, plain, quoted
-
-EF = 128
-"""How many candidates HNSW keeps while it searches; at least as many as are asked for."""
-
-_SHOWN = ["listing_id", "title", "category", "price_minor", "currency", "status", "version", "image_hash", "image_urls"]
+from workers.vectors.candidates import Candidate, Hides, enough, nearest, passing
+from workers.vectors.client import TIMEOUT_SECONDS, read
+from workers.vectors.row import VECTOR_FIELD, among, quoted
+from workers.vectors.store import STRONG
 
 
 @dataclass(frozen=True)
@@ -32,11 +28,13 @@ class Wanted:
     min_score: float | None = None
     keep_duplicates: bool = False
 
-    def filter(self, *, without: str | None = None) -> str:
+    def filter(self, *, without: str | None = None, without_seller: str = "") -> str:
         """As a filter of Milvus; values are quoted, so none of them can become part of the expression."""
         parts = [] if self.include_sold else ['status == "on_sale"']
         if without is not None:
             parts.append(f"listing_id != {quoted(without)}")
+        if without_seller:
+            parts.append(f"seller_id != {quoted(without_seller)}")
         if self.category is not None:
             path = self.category.strip("/")
             # All that begins with `path/`: `0` is the next character after `/`. The servers differ in how `like`
@@ -67,17 +65,37 @@ class Neighbor:
     image_urls: tuple[str, ...] = ()
 
 
-def stored_vector(client: MilvusClient, collection: str, listing_id: str) -> tuple[list[float], str] | None:
-    """A listing's vector and the hash of its picture; None where it has no row."""
+class Stored(NamedTuple):
+    """What a query by listing needs of its row."""
+
+    vector: list[float]
+    image_hash: str
+    seller_id: str
+    version: int
+    category: str
+
+
+def stored_vector(
+    client: MilvusClient, collection: str, listing_id: str, *,
+    consistency: str = STRONG, timeout: float = TIMEOUT_SECONDS,
+) -> Stored | None:  # fmt: skip
+    """A listing's vector, the hash of its picture, its seller, version and category; None where it has no row."""
     ask = partial(
         client.query,
         collection,
-        f"listing_id == {quoted(listing_id)}",
-        output_fields=[VECTOR_FIELD, "image_hash"],
-        consistency_level="Strong",
+        among([listing_id]),  # a list of keys is looked up; for `==` Milvus 2.3 goes through all rows
+        output_fields=[VECTOR_FIELD, "image_hash", "seller_id", "version", "category"],
+        consistency_level=consistency,
+        timeout=timeout,
     )
     rows = read(client, collection, ask)
-    return (list(rows[0][VECTOR_FIELD]), str(rows[0]["image_hash"])) if rows else None
+    if not rows:
+        return None
+    row = rows[0]
+    return Stored(
+        list(row[VECTOR_FIELD]), str(row["image_hash"]), str(row["seller_id"]), int(row["version"]),
+        str(row["category"]),
+    )  # fmt: skip
 
 
 def search(
@@ -88,53 +106,36 @@ def search(
     *,
     without: str | None = None,
     without_hash: str | None = None,
+    hides: Hides = lambda *_: False,
 ) -> list[Neighbor]:
     """The `wanted.k` nearest to `vector`, nearest first; fewer where there are fewer.
 
     The listing `without` is left out, and what shows the very same picture as an earlier one (or as `without_hash`)
-    is collapsed into it. Raises SlowDown where Milvus is away, BadMessage for a filter that it does not understand.
-    """  # fmt: skip
-    # Collapsing takes some away: ask for more, and for many more if that was not enough.
-    for limit in (wanted.k + 20, 16 * (wanted.k + 20)):
-        hits = _search(client, collection, vector, wanted.filter(without=without), min(limit, 16_384))
-        found = list(_collapsed(hits, without_hash, wanted))
-        if len(found) >= wanted.k or len(hits) < limit:
-            break
-    return found[: wanted.k]
+    is collapsed into it; what `hides` says is left out, and others take its place. Raises SlowDown where Milvus is
+    away, BadMessage for a filter that it does not understand.
+    """
+    expression = wanted.filter(without=without)
+
+    def choose(candidates: list[Candidate]) -> list[Candidate]:
+        seen = None if wanted.keep_duplicates else {without_hash}
+        return list(passing(candidates, hides, floor=wanted.min_score, seen=seen))
+
+    def ask(limit: int) -> list[Candidate]:
+        return nearest(client, collection, vector, expression, limit)
+
+    found = enough(ask, choose, wanted=wanted.k, first=wanted.k + 20, floor=wanted.min_score)
+    return [_neighbor(each) for each in found]
 
 
-def _search(client: MilvusClient, collection: str, vector: list[float], expression: str, limit: int) -> list[Any]:
-    ask = partial(
-        client.search,
-        collection,
-        [vector],
-        filter=expression,
-        limit=limit,
-        output_fields=_SHOWN,
-        search_params={"metric_type": "COSINE", "params": {"ef": max(EF, limit)}},
-        consistency_level="Bounded",
+def _neighbor(found: Candidate) -> Neighbor:
+    return Neighbor(
+        listing_id=found.listing_id,
+        score=round(found.score, 6),
+        title=found.title,
+        category=found.category,
+        price_minor=found.price_minor,
+        currency=found.currency,
+        status=found.status,
+        version=found.version,
+        image_urls=found.image_urls,
     )
-    return list(read(client, collection, ask)[0])
-
-
-def _collapsed(hits: Iterable[Any], without_hash: str | None, wanted: Wanted) -> Iterable[Neighbor]:
-    seen = {without_hash}
-    for hit in hits:
-        row, score = plain(hit["entity"]), float(hit["distance"])
-        if wanted.min_score is not None and score < wanted.min_score:
-            return  # nearest first: what follows is farther
-        if not wanted.keep_duplicates and row["image_hash"] in seen:
-            continue
-        seen.add(row["image_hash"])
-        yield Neighbor(
-            # Milvus names the key `id`, Milvus Lite by its field; asked for as an output it stands in the row.
-            listing_id=row["listing_id"],
-            score=round(score, 6),
-            title=row["title"],
-            category=row["category"],
-            price_minor=row["price_minor"] if row["currency"] else None,
-            currency=row["currency"] or None,
-            status=row["status"],
-            version=row["version"],
-            image_urls=tuple(row["image_urls"]),
-        )

@@ -1,9 +1,13 @@
 """A listing as a row, a removed one as a tombstone, and what is known of a listing from both."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypedDict, cast
+
+from pydantic import ValidationError
 
 from schemas.listing import ListingEvent, Status
 from schemas.source import Source
@@ -12,6 +16,9 @@ Order = tuple[int, int, str, int, int]
 """Version first, then the source's order: what decides which of two events of a listing is the later."""
 
 VECTOR_FIELD = "embedding"
+
+GraveStatus = Status | Literal["taken_down"]
+"""Why a listing has no row."""
 
 
 class Row(TypedDict):
@@ -69,8 +76,20 @@ def order_of(version: int, source: Source) -> Order:
     return (version, *source.order)
 
 
+def source_of(order: Order) -> Source:
+    """Where the event of this order first stood."""
+    _, timestamp, topic, partition, offset = order
+    return Source(topic=topic, partition=partition, offset=offset, timestamp=timestamp)
+
+
+NOWHERE = Source(topic="", partition=-1, offset=-1)
+
+
 def _order(kept: Row | Tombstone) -> Order:
-    return order_of(kept["version"], Source.model_validate(kept["source"]))
+    try:
+        return order_of(kept["version"], Source.model_validate(kept["source"]))
+    except ValidationError:  # written by someone else; it must end no worker, and the audit finds it
+        return order_of(kept["version"], NOWHERE)
 
 
 def row_of(
@@ -99,6 +118,43 @@ def row_of(
     )
 
 
+def event_of_row(row: Row) -> ListingEvent:
+    """The event that a row shows, but for its description; for a row whose record the log has lost.
+
+    Raises pydantic's ValidationError for a row that no event of ours can have made.
+    """
+    return ListingEvent(
+        listing_id=row["listing_id"],
+        version=row["version"],
+        status=cast("Status", row["status"]),
+        occurred_at=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["updated_at"]),
+        title=row["title"],
+        category=tuple(row["category"].split("/")) if row["category"] else (),
+        brand=row["brand"],
+        price_minor=row["price_minor"] if row["currency"] else None,
+        currency=row["currency"] or None,
+        seller_id=row["seller_id"],
+        image_urls=tuple(row["image_urls"]),
+        attributes=row["attributes"],
+    )
+
+
+_NOT_THE_EVENTS = {VECTOR_FIELD, "image_hash", "listed_at", "indexed_at"}
+_THE_EVENTS = tuple(name for name in Row.__annotations__ if name not in _NOT_THE_EVENTS)
+"""The fields that an event decides alone, whatever its pictures are and whatever came before it."""
+
+
+def content_of(row: Row) -> bytes:
+    """What a row shows of its event, as a digest of 16 bytes: that of `shown_by`, or the row is wrong."""
+    shown = json.dumps({name: row[name] for name in _THE_EVENTS}, sort_keys=True)  # type: ignore[literal-required]
+    return hashlib.blake2b(shown.encode(), digest_size=16).digest()
+
+
+def shown_by(event: ListingEvent, source: Source) -> bytes:
+    """What the row of `event` must show: see `content_of`."""
+    return content_of(row_of(event, source, vector=[], image_hash="", listed_at=0, now=0))
+
+
 def stored(row: Row) -> dict[str, Any]:
     """A row as it is stored: Milvus up to 2.3 takes only objects in a JSON field, so the list becomes one."""
     return {**row, "image_urls": {"urls": row["image_urls"]}}
@@ -106,7 +162,10 @@ def stored(row: Row) -> dict[str, Any]:
 
 def plain(kept: dict[str, Any]) -> dict[str, Any]:
     """What was `stored` as a row again; fields that were not asked for stay absent."""
-    return {**kept, "image_urls": kept["image_urls"]["urls"]} if "image_urls" in kept else kept
+    if "image_urls" not in kept:
+        return kept
+    urls = kept["image_urls"]
+    return {**kept, "image_urls": urls.get("urls", []) if isinstance(urls, dict) else []}
 
 
 def quoted(text: str) -> str:
@@ -127,7 +186,7 @@ def among(listing_ids: Iterable[str]) -> str:
     return f"listing_id in [{', '.join(quoted(each) for each in listing_ids)}]"
 
 
-def tombstone_of(listing_id: str, version: int, status: Status, source: Source) -> Tombstone:
+def tombstone_of(listing_id: str, version: int, status: GraveStatus, source: Source) -> Tombstone:
     """The tombstone of an event."""
     return Tombstone(
         listing_id=listing_id, nothing=[1.0, 0.0], version=version, status=status, source=source.model_dump()

@@ -11,11 +11,11 @@ from typing import Any, cast
 from pymilvus import MilvusClient
 
 from streams.failures import BadMessage
-from workers.vectors.client import read, told_apart
+from workers.vectors.client import TIMEOUT_SECONDS, read, told_apart
 from workers.vectors.collection import Collections
 from workers.vectors.row import VECTOR_FIELD, Known, Row, Tombstone, among, plain, stored
 
-_ALL_BUT_VECTOR = [name for name in Row.__annotations__ if name != VECTOR_FIELD]
+ALL_BUT_VECTOR = [name for name in Row.__annotations__ if name != VECTOR_FIELD]
 READ_BATCH = 500
 """Ids in one `in` filter; Milvus parses the whole expression, so thousands at once are slower than two calls."""
 
@@ -27,12 +27,12 @@ class Store:
 
     def __init__(self, client: MilvusClient, collections: Collections) -> None:
         self.collections = collections
-        self._client = client
+        self.client = client
 
     def known(self, listing_ids: Iterable[str], *, vectors: bool = False) -> dict[str, Known]:
         """What is stored of each listing, read Strong: every write that was acknowledged before is seen."""
         ids = sorted(set(listing_ids))
-        fields = [*_ALL_BUT_VECTOR, *([VECTOR_FIELD] if vectors else [])]
+        fields = [*ALL_BUT_VECTOR, *([VECTOR_FIELD] if vectors else [])]
         rows = self._read(self.collections.listings, ids, fields)
         graves = self._read(self.collections.tombstones, ids, ["listing_id", "version", "status", "source"])
         return {
@@ -48,7 +48,8 @@ class Store:
             return {}
         try:
             with told_apart():
-                self._client.upsert(self.collections.listings, [stored(row) for row in rows])
+                entities = [stored(row) for row in rows]
+                self.client.upsert(self.collections.listings, entities, timeout=TIMEOUT_SECONDS)
         except BadMessage as refused:
             if len(rows) == 1:
                 return {rows[0]["listing_id"]: refused}
@@ -61,15 +62,34 @@ class Store:
         if not tombstones:
             return
         with told_apart():
-            self._client.upsert(self.collections.tombstones, [dict(tombstone) for tombstone in tombstones])
-            # Not by `ids`: pymilvus puts those between apostrophes as they are, to be read as an expression.
-            self._client.delete(self.collections.listings, filter=among(each["listing_id"] for each in tombstones))
+            graves = [dict(tombstone) for tombstone in tombstones]
+            self.client.upsert(self.collections.tombstones, graves, timeout=TIMEOUT_SECONDS)
+        self.delete_rows(each["listing_id"] for each in tombstones)
+
+    def delete_rows(self, listing_ids: Iterable[str]) -> None:
+        """Delete rows and leave no tombstone: for rows that should never have been."""
+        self._delete(self.collections.listings, listing_ids)
+
+    def delete_tombstones(self, listing_ids: Iterable[str]) -> None:
+        """Delete tombstones: for those that should never have been."""
+        self._delete(self.collections.tombstones, listing_ids)
+
+    def _delete(self, collection: str, listing_ids: Iterable[str]) -> None:
+        ids = sorted(set(listing_ids))
+        with told_apart():
+            for start in range(0, len(ids), READ_BATCH):
+                # Not by `ids`: pymilvus puts those between apostrophes as they are, to be read as an expression.
+                expression = among(ids[start : start + READ_BATCH])
+                self.client.delete(collection, filter=expression, timeout=TIMEOUT_SECONDS)
 
     def _read(self, collection: str, ids: list[str], fields: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(ids), READ_BATCH):
             expression = among(ids[start : start + READ_BATCH])
-            ask = partial(self._client.query, collection, expression, output_fields=fields, consistency_level=STRONG)
-            rows = read(self._client, collection, ask)
+            ask = partial(
+                self.client.query, collection, expression, output_fields=fields, consistency_level=STRONG,
+                timeout=TIMEOUT_SECONDS,
+            )  # fmt: skip
+            rows = read(self.client, collection, ask)
             found |= {row["listing_id"]: plain(dict(row)) for row in rows}
         return found

@@ -1,0 +1,77 @@
+"""What was measured: figures with their intervals. Records of `evaluation-reports`, keyed by model id."""
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.interaction import Word
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Shown(_Value):
+    """A figure, or in `missing` the words why there is none; `low` and `high` are its 95 % interval."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    shelves: int = Field(default=0, description="How many it is of; of places and ages, how many items.")
+    users: float = Field(default=0.0, description="Effective number of users.")
+    effective: float | None = Field(default=None, description="Effective sample size of the weights.")
+    outside: float | None = Field(default=None, description="Share of the weight outside the support.")
+    missing: str = ""
+
+
+Figures = dict[str, Shown]
+"""By the one spelling of each: nDCG@5, DCG@5, DCG@5 SNIPS, CTR, no relevant item, sold items shown, …"""
+
+
+class DayReport(_Value):
+    """A day's figures; they may still change until it is mature, when the last window of its shelves has closed."""
+
+    day: date
+    mature: bool
+    figures: Figures
+
+
+class SliceReport(_Value):
+    """The figures of some of the shelves: by category, niche, surface, layout, variant, model, position or age."""
+
+    by: str
+    name: str
+    figures: Figures
+
+
+class Looked(_Value):
+    """How much each place is looked at, the first one being 1; from shelves whose order was drawn."""
+
+    surface: str
+    layout: str
+    places: tuple[Shown, ...]
+
+
+class Comparison(_Value):
+    """Differences `other` - `one`, of users' figures paired."""
+
+    one: str
+    other: str
+    figures: Figures
+
+
+class Report(_Value):
+    """The figures of the shelves of [since, until), of one model or of all (`model` is null)."""
+
+    at: datetime = Field(description="When it was made.")
+    model: Word | None = None
+    since: date
+    until: date
+    total: Figures
+    days: tuple[DayReport, ...] = ()
+    slices: tuple[SliceReport, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    listings: int = Field(default=0, description="Distinct listings shown.")
+    listings_share: float | None = Field(default=None, description="Of those that might have been shown.")
+    comparison: Comparison | None = None
+    open_days: int = Field(default=0, description="Days whose figures may still change.")
