@@ -1,0 +1,283 @@
+"""The recorder: a plain consumer of `interactions`, from the group to the files, in one place.
+
+    consume ▸ batch ▸ (a thread) parse ▸ letters ▸ forget ▸ stage ▸ seal ▸ place ▸ commit
+
+Why it is not a loop of consume, write, commit: parsing and writing take longer than reading, so they run beside it; and
+a partition may be taken away at any moment, while the disk is full. So there is one batch in hand and one being
+written; whoever loses a partition finishes or abandons both before the next owner may write, by a lock in the folder.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.clients import client_config
+from streams.failures import Broken
+from streams.settings import Settings
+from streams.topics import INTERACTIONS
+from workers.record import metrics
+from workers.record.batch import Batch
+from workers.record.holdings import Holdings
+from workers.record.writer import Writer
+
+GROUP = "lookalike-record"
+_TAKE = 5_000  # records in a call; some 5 MB
+_POLL_SECONDS = 0.2
+_SETTLE_SECONDS = 10.0
+"""So long a partition that is taken away waits for the batch that is being written, before that is abandoned."""
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0
+"""So long a full batch waits before the partitions are paused: that throws away what was fetched ahead. A rebalance
+waits for it too; a member may be silent for 300 s."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When a batch is full."""
+
+    records: int = 50_000
+    size: int = 64_000_000
+    """Bytes of values."""
+    seconds: float = 5.0
+    """From its first record; with the writing and a busy machine, a new record is in a file within 20 s."""
+
+
+def consumer_of(settings: Settings, on_error: Callable[[KafkaError], None]) -> Consumer:
+    """The group's consumer: it commits nothing by itself, and an offset that is gone is an error."""
+    config = client_config(
+        settings, group_id=settings.named(GROUP), enable_auto_commit=False, auto_offset_reset="error",
+        isolation_level="read_committed", session_timeout_ms=10_000, heartbeat_interval_ms=3_000,
+        enable_partition_eof=True, fetch_message_max_bytes=8_000_000, fetch_wait_max_ms=100,
+        queued_max_messages_kbytes=131_072,
+    )  # fmt: skip
+    return Consumer(config | {"error_cb": on_error})
+
+
+class Recorder:
+    """One member of the group; everything on the thread that calls `step`, but for the writing."""
+
+    def __init__(self, settings: Settings, writer: Writer, holdings: Holdings, bounds: Bounds) -> None:
+        self._topic, self._bounds, self._writer = settings.named(INTERACTIONS), bounds, writer
+        self._holdings = holdings
+        self._batch = Batch()
+        self._pool = ThreadPoolExecutor(1, "record-write")
+        self._writing: tuple[Batch, Future[bool]] | None = None
+        self._abandoned = threading.Event()
+        self._failure: BaseException | None = None
+        self._full = False
+        self._take_over_at = self._look_at = 0.0
+        self.kafka_away: str | None = None
+        self.progress_at = time.monotonic()
+        """When the last batch was in place, or nothing was in hand."""
+        self.beat_at = time.monotonic()
+        self._consumer = consumer_of(settings, self._on_error)
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    @property
+    def partitions(self) -> list[int] | None:
+        """The partitions that are ours to write; None before the first assignment."""
+        return self._holdings.partitions
+
+    @property
+    def in_hand(self) -> int:
+        """Records that are read and not in a file."""
+        return self._batch.records + (self._writing[0].records if self._writing else 0)
+
+    @property
+    def away(self) -> str | None:
+        """What is waited for; None while nothing is."""
+        return self._writer.away or self.kafka_away
+
+    def fail(self, failure: BaseException) -> None:
+        """Something beside us has failed: the next step raises it. From any thread."""
+        self._failure = failure
+
+    def step(self) -> None:
+        """Do what can be done within some hundred milliseconds. Raises Broken where it can't go on."""
+        self.beat_at = time.monotonic()
+        if self._failure is not None:
+            raise Broken(f"{type(self._failure).__name__}: {self._failure}") from self._failure
+        self._finished()
+        if time.monotonic() >= self._take_over_at and self._holdings.wanted:
+            self._take_over_at = time.monotonic() + _AGAIN_SECONDS
+            self._holdings.take_over(self._consumer)
+        if self._due(time.monotonic()):
+            if self._writing is None:
+                self.write()
+            else:
+                self._hold()
+                return
+        self._look_for_kafka()
+        self._take(self._consumer.consume(_TAKE, timeout=_POLL_SECONDS))
+        metrics.IN_HAND.set(self.in_hand)
+
+    def write(self) -> None:
+        """Begin to write what is in hand; to be called only while nothing is being written."""
+        if self._batch.records:
+            batch, self._batch = self._batch, Batch()
+            self._abandoned.clear()
+            self._writing = (batch, self._pool.submit(self._writer.write, batch, self._abandoned))
+
+    def settle(self, seconds: float, *, commit: bool = True) -> None:
+        """Wait for the batch that is being written; abandon it after `seconds`, and wait for that."""
+        if self._writing is not None:
+            try:
+                self._writing[1].result(seconds)
+            except TimeoutError:
+                self._abandoned.set()
+                self._writing[1].exception()
+            self._finished(commit=commit, wait=True)
+
+    def close(self, seconds: float) -> None:
+        """Put what is in hand in place and commit it, within `seconds`; what is not is read again."""
+        deadline = time.monotonic() + seconds
+        self.settle(max(0.0, deadline - time.monotonic()))
+        self.write()
+        self.settle(max(0.0, deadline - time.monotonic()))
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the group as it is; what is in hand is dropped. Safe after a failure."""
+        self._abandoned.set()
+        self._pool.shutdown(wait=True)
+        self._batch = Batch()
+        self._writing = None
+        self._consumer.close()
+        self._holdings.let_go(self._holdings.partitions or [])
+        self._writer.close()
+
+    def drained(self) -> bool:
+        """Whether all that the log had when the partitions were taken over is in place; writes what is in hand."""
+        if not self._holdings.at_end():
+            return False
+        if self._writing is None and self._batch.records:
+            self.write()
+        return self.in_hand == 0
+
+    def _due(self, now: float) -> bool:
+        batch, bounds = self._batch, self._bounds
+        full = batch.records >= bounds.records or batch.size >= bounds.size
+        return batch.records > 0 and (full or now - batch.begun_at >= bounds.seconds)
+
+    def _hold(self) -> None:
+        """A batch is full and another is being written: take nothing in, stay a member of the group."""
+        if self._writing is not None and not self._full:
+            try:
+                self._writing[1].exception(_PATIENCE_SECONDS)
+            except TimeoutError:
+                self._pause(full=True)
+            return
+        time.sleep(_POLL_SECONDS)
+        self._take([each for each in [self._consumer.poll(0)] if each is not None])
+
+    def _pause(self, *, full: bool) -> None:
+        if full != self._full:
+            places = [TopicPartition(self._topic, each) for each in self._holdings.partitions or []]
+            (self._consumer.pause if full else self._consumer.resume)(places)
+            self._full = full
+
+    def _finished(self, *, commit: bool = True, wait: bool = False) -> None:
+        """Commit the batch that was written, where it was; raises what its writing raised."""
+        if self._writing is None:
+            if not self.in_hand:
+                self.progress_at = time.monotonic()
+            return
+        batch, future = self._writing
+        if not future.done():
+            return
+        self._writing = None
+        done = future.result()
+        self._pause(full=False)
+        self.progress_at = time.monotonic()
+        if done and commit:
+            self._commit(batch.ends(), wait=wait)
+
+    def _commit(self, ends: dict[int, int], *, wait: bool) -> None:
+        """Say to others how far it is. What can't be committed now is with the next batch; the files are the truth."""
+        places = [TopicPartition(self._topic, each, end) for each, end in ends.items() if self._holdings.holds(each)]
+        if not places:
+            return
+        try:
+            if wait:
+                self._consumer.commit(offsets=places, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=places, asynchronous=True)
+        except KafkaException as error:
+            _log.warning("not_committed", error=error.args[0].str())
+
+    def _take(self, messages: list[Message]) -> None:
+        parts: dict[int, list[Message]] = {}
+        for message in messages:
+            failure = message.error()
+            if failure is None:
+                parts.setdefault(message.partition() or 0, []).append(message)
+            else:
+                self._judge(message, failure)
+        for partition, part in parts.items():
+            first = self._holdings.next_offset(partition)
+            if first is None:
+                continue  # it went away meanwhile
+            if (part[0].offset() or 0) < first:
+                part = [each for each in part if (each.offset() or 0) >= first]
+            if part:
+                self._batch.take(partition, part, first)
+                self._holdings.taken(partition, (part[-1].offset() or 0) + 1)
+
+    def _judge(self, message: Message, failure: KafkaError) -> None:
+        if failure.code() == KafkaError._PARTITION_EOF:
+            self._holdings.reached_end(message.partition() or 0, message.offset() or 0)
+            return
+        if failure.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise Broken(
+                f"{message.topic()} partition {message.partition()}: offset {message.offset()} is not in the log "
+                f"({failure.str()}); start again: what is missing is said, with the remedy"
+            )
+        if failure.fatal():
+            raise Broken(f"the consumer can't go on: {failure.str()}")
+        if failure.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            raise Broken(failure.str())
+        _log.warning("not_read", error=failure.str())
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.kafka_away is None:
+            self.kafka_away = f"Kafka: {error.str()}"
+            _log.warning("waiting", error=self.kafka_away)
+
+    def _look_for_kafka(self) -> None:
+        """At rest no record says that Kafka is back: it is asked."""
+        if self.kafka_away is None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _AGAIN_SECONDS
+        with contextlib.suppress(KafkaException):
+            self._consumer.list_topics(self._topic, timeout=0.5)
+            _log.info("back")
+            self.kafka_away = None
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        consumer.assign([])
+        self._holdings.given({place.partition for place in places})
+        self._take_over_at = 0.0
+
+    def _on_revoke(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+        """What is being written is finished and committed, or abandoned; what is in hand is dropped."""
+        self._part_with([place.partition for place in places], commit=True)
+
+    def _on_lost(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Not ours any more: nothing is committed. What is sealed stays, and the next owner goes on after it."""
+        self._part_with([place.partition for place in places], commit=False)
+
+    def _part_with(self, partitions: list[int], *, commit: bool) -> None:
+        self.settle(_SETTLE_SECONDS, commit=commit)
+        self._batch.drop(partitions)
+        self._holdings.let_go(partitions)
+        self._full = False

@@ -1,0 +1,1 @@
+"""Serving: shelves of similar items over HTTP, each recorded as it was shown."""
