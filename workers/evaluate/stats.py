@@ -1,0 +1,91 @@
+"""From shelves to what is kept of each day, and from there to any sum of days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import numpy as np
+
+from workers.evaluate.cells import Cells, cells
+from workers.evaluate.choice import USUAL, Choice
+from workers.evaluate.columns import curve_values, more_values, place_values, shelf_values
+from workers.evaluate.rankings import ShelfRanking, as_shown, reranked
+from workers.evaluate.reading import Days
+from workers.evaluate.shelves import DRAWN, Floats, Shelves
+from workers.evaluate.sums import DayStats, Key, Sums, weighted, whole
+
+_READERS = 2
+"""Days that are worked on at once: reading one, adding up another."""
+
+
+def day_stats(shelves: Shelves, choice: Choice = USUAL, scores: Floats | None = None) -> dict[int, DayStats]:
+    """What is kept of each day; `scores` (n, width) put the items of each shelf in another order first."""
+    days = {}
+    for day in shelves.days():
+        rows = shelves.day == day
+        days[day] = stats(shelves.pick(rows), choice, None if scores is None else scores[rows])
+    return days
+
+
+def stats(shelves: Shelves, choice: Choice = USUAL, scores: Floats | None = None) -> DayStats:
+    """What is kept of shelves, whichever they are: of visible ones only.
+
+    Measures are of shelves whose order was drawn as `choice.drawn` says, or of all where `scores` order them; how much
+    places are looked at is of the randomised ones; which listings were shown is of all.
+    """
+    rows = shelves.visible
+    if scores is not None:
+        scores = scores[rows]
+    shelves = shelves.pick(rows)
+    sums = _curves(shelves, choice)
+    if scores is None:
+        shelves_measured = shelves.pick(np.isin(shelves.drawn, [DRAWN.index(each) for each in choice.drawn]))
+        ranking = as_shown(shelves_measured)
+    else:
+        shelves_measured, ranking = shelves, reranked(shelves, scores)
+    sums |= _measured(shelves_measured, ranking, choice)
+    return DayStats(dict(sorted(sums.items())), np.unique(shelves.listing[shelves.shown]))
+
+
+def folder_stats(days: Days, choice: Choice = USUAL) -> Iterator[tuple[date, DayStats]]:
+    """What is kept of each day of a folder, in order; never more than two days' shelves are in memory."""
+    wanted = days.each()
+    with ThreadPoolExecutor(_READERS) as pool:
+        waiting = [pool.submit(_of_day, days, day, choice) for day in wanted[:_READERS]]
+        for number, day in enumerate(wanted):
+            yield day, waiting.pop(0).result()
+            if number + _READERS < len(wanted):
+                waiting.append(pool.submit(_of_day, days, wanted[number + _READERS], choice))
+
+
+def _of_day(days: Days, day: date, choice: Choice) -> DayStats:
+    return stats(days.read(day), choice)
+
+
+def _measured(shelves: Shelves, ranking: ShelfRanking, choice: Choice) -> dict[Key, Sums]:
+    mine = cells(shelves, choice.by, choice.level, choice.niches)
+    values = whole(shelf_values(shelves, ranking, choice.measures))
+    sums: dict[Key, Sums] = {}
+    for cell, total in weighted(shelves.user, mine.of, values, choice.replicates).items():
+        for name, which in mine.slices[cell]:
+            _add(sums, Key("shelf", name, which, *mine.strata[cell]), total)
+    more = more_values(shelves, choice.new // timedelta(microseconds=1), choice.level)
+    sums |= _by_stratum("more", shelves, whole(np.concatenate((more, place_values(shelves)), axis=1)), choice)
+    return sums
+
+
+def _curves(shelves: Shelves, choice: Choice) -> dict[Key, Sums]:
+    drawn = shelves.pick(np.isin(shelves.drawn, [DRAWN.index("swap"), DRAWN.index("shuffle")]))
+    return _by_stratum("curve", drawn, whole(curve_values(drawn)), choice)
+
+
+def _by_stratum(kind: str, shelves: Shelves, values: Sums, choice: Choice) -> dict[Key, Sums]:
+    mine: Cells = cells(shelves, (), 1, ())
+    found = weighted(shelves.user, mine.of, values, choice.replicates)
+    return {Key(kind, "all", "", *mine.strata[cell]): total for cell, total in found.items()}
+
+
+def _add(sums: dict[Key, Sums], key: Key, total: Sums) -> None:
+    sums[key] = sums[key] + total if key in sums else total

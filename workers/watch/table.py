@@ -1,0 +1,160 @@
+"""A report as plain text, for a terminal."""
+
+import textwrap
+from collections.abc import Sequence
+from datetime import timedelta
+
+from schemas.report import Comparison, Figures, Report, Shown, SliceReport
+from workers.watch import words
+
+_WIDTH = 100
+_SHORT = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
+"""What a row of a day or a slice has room for; the whole is in the page and in the document."""
+
+
+def lines(report: Report) -> str:
+    """All of a report, as sections one below the other; what its figures mean stands at the end."""
+    parts = [_head(report), _totals(report.total)]
+    if report.days:
+        parts.append(_days(report))
+    kinds = words.kinds(each.by for each in report.slices)
+    slices = sorted(report.slices, key=lambda each: words.place_of(each.by, each.name))
+    parts += [_slices(by, [each for each in slices if each.by == by]) for by in kinds]
+    if report.looked:
+        parts.append(_looked(report))
+    if report.comparison is not None:
+        parts.append(_comparison(report.comparison))
+    parts.append(_legend(report))
+    return "\n\n".join(filter(None, parts))
+
+
+def _head(report: Report) -> str:
+    last = report.until - timedelta(days=1)
+    days = f"{report.since} to {last}" if last >= report.since else "no day yet"
+    whose = f"model {words.plain(report.model)}" if report.model else "all models"
+    still = f", {report.open_days} of the days may still change" if report.open_days else ""
+    share = "" if report.listings_share is None else f", {report.listings_share:.1%} of those that might have been"
+    return (
+        f"{whose}, {days}{still}; made {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
+        + f"\n{report.listings:,} distinct listings shown{share}"
+    )
+
+
+def _totals(total: Figures) -> str:
+    if not total:
+        return "No shelf was visible on these days: there is nothing to measure yet."
+    rows: list[tuple[str, ...]] = []
+    for name in words.ordered((*words.HEADLINE, *total)):
+        mean, shown = words.meaning(name), total.get(name)
+        missing = words.lacking(shown)
+        if missing or shown is None or shown.value is None:
+            rows.append((mean.title, missing))
+            continue
+        counts = f"{shown.shelves:,}", f"{shown.users:,.0f}", *_weights(shown)
+        rows.append((mean.title, words.amount(mean.form, shown.value), words.between(mean.form, shown), *counts))
+    return _table(("figure", "value", "95 % interval", "shelves", "users", "sample", "outside"), rows)
+
+
+def _weights(shown: Shown) -> tuple[str, str]:
+    sample = "" if shown.effective is None else f"{shown.effective:,.0f}"
+    return sample, "" if shown.outside is None else f"{shown.outside:.1%}"
+
+
+def _days(report: Report) -> str:
+    rows = [(str(day.day), day.figures) for day in report.days]
+    names = _told(rows, _SHORT)
+    cells = [(str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change")
+             for day in report.days]  # fmt: skip
+    heads = ("day", *(words.meaning(name).title for name in names), "")
+    return _section("Over time", _table(heads, cells), _notes(rows, _SHORT))
+
+
+def _slices(by: str, slices: Sequence[SliceReport]) -> str:
+    rows = [(words.named(each.name), each.figures) for each in slices]
+    there = {name for _, figures in rows for name in figures}
+    wanted = [name for name in _SHORT if name in there] or words.ordered(there)
+    names = _told(rows, wanted)
+    cells = [(row, *_cells(figures, names, by)) for row, figures in rows]
+    title = words.KINDS[by][0] if by in words.KINDS else f"By {words.plain(by)}"
+    heads = (words.plain(by), *(words.meaning(name, by).title for name in names))
+    return _section(title, _table(heads, cells), _notes(rows, wanted))
+
+
+def _looked(report: Report) -> str:
+    width = max(len(each.places) for each in report.looked)
+    rows = [
+        (words.named(f"{each.surface} {each.layout}"), *(_cell("measure", place) for place in each.places))
+        for each in report.looked
+    ]
+    notes = [f"– {words.named(f'{each.surface} {each.layout}')} {words.ends(each)}"
+             for each in report.looked if words.ends(each)]  # fmt: skip
+    told = "How much each place is looked at, the first one being 1"
+    return _section(told, _table(("surface and layout", *map(str, range(1, width + 1))), rows), *notes)
+
+
+def _comparison(comparison: Comparison) -> str:
+    rows: list[tuple[str, ...]] = []
+    for name in words.ordered(comparison.figures):
+        mean, shown = words.meaning(name), comparison.figures[name]
+        if (missing := words.lacking(shown)) or shown.value is None:
+            rows.append((mean.title, missing))
+            continue
+        interval = words.between(mean.form, shown, signed=True)
+        rows.append((mean.title, words.difference(mean.form, shown.value), interval, words.clear(shown)))
+    title = f"{words.plain(comparison.other)} less {words.plain(comparison.one)}"
+    return _section(title, _table(("figure", "difference", "95 % interval", ""), rows))
+
+
+def _legend(report: Report) -> str:
+    return "\n".join(
+        textwrap.fill(f"{mean.title}: {mean.says}", _WIDTH, subsequent_indent="  ")
+        for mean in map(words.meaning, words.ordered((*words.HEADLINE, *report.total)))
+    )
+
+
+def _cells(figures: Figures, names: Sequence[str], by: str = "") -> list[str]:
+    return [_cell(words.meaning(name, by).form, figures.get(name)) for name in names]
+
+
+def _cell(form: words.Form, shown: Shown | None) -> str:
+    if words.lacking(shown) or shown is None or shown.value is None:
+        return "–"
+    interval = words.between(form, shown)
+    return words.amount(form, shown.value) + (f" ({interval})" if interval else "")
+
+
+def _told(rows: Sequence[tuple[str, Figures]], names: Sequence[str]) -> list[str]:
+    """Those figures that at least one row has."""
+    return [name for name in names if any(not words.lacking(figures.get(name)) for _, figures in rows)]
+
+
+def _notes(rows: Sequence[tuple[str, Figures]], names: Sequence[str]) -> str:
+    """Why there are dashes: each reason once, with the rows that it is of; of a figure that no row has, the first."""
+    said: dict[str, list[str]] = {}
+    told = _told(rows, names)
+    for row, figures in rows:
+        if reasons := dict.fromkeys(filter(None, (words.lacking(figures.get(name)) for name in told))):
+            said.setdefault("; ".join(reasons), []).append(row)
+    for name in names:
+        if rows and name not in told:
+            reason = f"in no row; in that of {rows[0][0]}, {words.lacking(rows[0][1].get(name))}"
+            said.setdefault(reason, []).append(words.meaning(name).title)
+    return "\n".join(
+        textwrap.fill(f"– {', '.join(those)}: {reason}", _WIDTH, subsequent_indent="  ")
+        for reason, those in said.items()
+    )
+
+
+def _section(*parts: str) -> str:
+    return "\n".join(filter(None, parts))
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns; a row that is shorter than the headings ends in words of any length."""
+    cells = [tuple(headings), *map(tuple, rows)]
+    whole = [row for row in cells if len(row) == len(headings)]
+    widths = [max(len(row[column]) for row in whole) for column in range(len(headings))]
+    widths[0] = max(len(row[0]) for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in cells
+    )

@@ -1,0 +1,231 @@
+"""What each figure is called, what it says in one sentence, and how it is written."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.report import Looked, Shown
+from workers.evaluate.columns import AGES
+
+Form = Literal["measure", "share", "count"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A figure in words: its title, one sentence for someone who must decide, and how it is written."""
+
+    title: str
+    says: str
+    form: Form = "measure"
+    of: str = "shelves"
+    """What is counted beside it."""
+
+
+_FIGURES = {
+    "no relevant item": Meaning(
+        "No relevant item",
+        "The share of visible shelves where nobody clicked, liked or bought anything: nDCG and P say nothing of them.",
+        "share",
+    ),
+    "DCG@5 IPS": Meaning(
+        "DCG@5 corrected",
+        "DCG@5 as it would be if every place were looked at like the first: each click weighs as much more as its "
+        "place is looked at less, by what the randomised shelves show.",
+    ),
+    "DCG@5 clipped IPS": Meaning(
+        "DCG@5 corrected, clipped",
+        "The corrected DCG@5 with no weight above 10: steadier, and a little too low.",
+    ),
+    "DCG@5 SNIPS": Meaning(
+        "DCG@5 self-normalised",
+        "The corrected gain for each corrected action instead of each shelf: compare it only with itself.",
+    ),
+    "sold items shown": Meaning(
+        "Sold items shown",
+        "The share of shown items that were not on sale when they were shown: a lagging index, not the model.",
+        "share", "items",
+    ),
+    "category mismatches": Meaning(
+        "Category mismatches",
+        "The share of shown items of another category than the one they stand under.",
+        "share", "items",
+    ),
+    "new listings shown": Meaning(
+        "New listings shown",
+        "The share of shown items that were new when they were shown: whether new supply is seen at all.",
+        "share", "items",
+    ),
+    "distinct sellers": Meaning(
+        "Distinct sellers", "How many different sellers a shelf shows, on average.", "count"
+    ),
+}  # fmt: skip
+_FAMILIES = {
+    "nDCG": Meaning(
+        "", "How near the order came to the best order of what was acted on, 1 being the best; purchases weigh most, "
+        "and only what stands at the {first} counts. The mean of the shelves where somebody acted on something.",
+    ),
+    "DCG": Meaning(
+        "", "How much was acted on at the {first}, the upper ones counting more; a shelf where nobody acts "
+        "counts 0. The mean of all visible shelves, so it falls when clicks vanish.",
+    ),
+    "P": Meaning(
+        "", "Of what stood at the {first}, the share that was acted on; of the shelves where anything was.",
+    ),
+    "MRR": Meaning(
+        "", "1 over the place of the first item acted on, 0 behind place {k}; the mean of the shelves where anything "
+        "was.",
+    ),
+    "Recall": Meaning(
+        "", "The share of what was acted on that stood at the {first}.",
+    ),
+    "CTR": Meaning("Click rate", "The share of visible shelves with a click.", "share"),
+    "CVR": Meaning("Conversion", "The share of visible shelves with a purchase that was not cancelled.", "share"),
+}  # fmt: skip
+_ITEM_CTR = Meaning("Click rate", "The share of the items seen there that were clicked.", "share", "items")
+
+ORDER = (
+    "nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS", "DCG@5 clipped IPS", "DCG@5 SNIPS", "MRR@10",
+    "CTR", "CVR",
+)  # fmt: skip
+"""In which figures are told; what is not named comes after, by name."""
+HEADLINE = ORDER[:6]
+DIAGNOSTICS = ("sold items shown", "category mismatches", "distinct sellers", "new listings shown")
+KINDS = {
+    "category": ("By category", "The query's category, the first part of its path."),
+    "niche": ("Niches", "Categories that are watched by name, each with all below it."),
+    "surface": ("By surface", "Where the shelf was shown."),
+    "layout": ("By layout", "How the shelf was laid out."),
+    "variant": ("By variant", "The variant that the user was assigned to."),
+    "model": ("By model", "The model whose order was shown."),
+    "position": ("By place", "The share of the items seen at each place that were clicked."),
+    "age": (
+        "By age of the listing",
+        "How long an item had been listed, and how often it is clicked.",
+    ),
+}
+"""What shelves are sliced by, in which order, and what that is."""
+
+
+def meaning(name: str, by: str = "") -> Meaning:
+    """What a figure is; `by` is what it is sliced by, for of places and ages a click rate is of items.
+
+    >>> meaning("nDCG@5").title, meaning("CTR").title, meaning("DCG(exp)@10").says[:48]
+    ('nDCG@5', 'Click rate', 'How much was acted on at the first 10 places, th')
+    """
+    if name == "CTR" and by in ("position", "age"):
+        return _ITEM_CTR
+    if name in _FIGURES:
+        return _FIGURES[name]
+    family, _, cutoff = name.partition("@")
+    known = _FAMILIES.get(family.removesuffix("(exp)"))
+    if known is None:
+        return Meaning(plain(name), "A figure that this page has no words for yet; it is told as it was measured.")
+    first = "first place" if cutoff == "1" else f"first {cutoff} places"
+    return Meaning(known.title or plain(name), known.says.format(k=cutoff, first=first), known.form, known.of)
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Names of figures in the order in which they are told, each once."""
+    return sorted(set(names), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def kinds(found: Iterable[str]) -> list[str]:
+    """What there are slices by, in the order in which they are told, each once."""
+    known = list(KINDS)
+    return sorted(set(found), key=lambda by: (known.index(by) if by in KINDS else len(known), by))
+
+
+def place_of(by: str, name: str) -> tuple[int, str]:
+    """Where a slice stands among those of its kind, where they have an order of their own.
+
+    >>> sorted(["10", "9"], key=lambda name: place_of("position", name))
+    ['9', '10']
+    """
+    if by == "age" and name in AGES:
+        return AGES.index(name), name
+    return (int(name) if by == "position" and name.isascii() and name.isdigit() else 0), name
+
+
+def amount(form: Form, value: float) -> str:
+    """A figure as it is written.
+
+    >>> amount("measure", 0.61249), amount("share", 0.0512), amount("count", 6.337)
+    ('0.612', '5.1 %', '6.34')
+    """
+    if form == "share":
+        return f"{100 * value:.{2 if abs(value) < 0.01 else 1}f} %"
+    return f"{value:.{2 if form == 'count' else 3}f}"
+
+
+def difference(form: Form, value: float) -> str:
+    """A difference as it is written, with its sign; of shares in percentage points.
+
+    >>> difference("measure", 0.0213), difference("share", -0.0041)
+    ('+0.021', '−0.41 points')
+    """
+    written = f"{100 * value:+.2f} points" if form == "share" else f"{value:+.{2 if form == 'count' else 3}f}"
+    return written.replace("-", "−")
+
+
+def between(form: Form, shown: Shown, *, signed: bool = False) -> str:
+    """The interval in words; empty where there is none.
+
+    >>> between("share", Shown(value=0.05, low=0.04, high=0.0612))
+    '4.0 to 6.1 %'
+    """
+    if shown.low is None or shown.high is None or not (math.isfinite(shown.low) and math.isfinite(shown.high)):
+        return ""
+    ends = [difference(form, each) if signed else amount(form, each) for each in (shown.low, shown.high)]
+    unit = next((unit for unit in (" points", " %") if all(each.endswith(unit) for each in ends)), "")
+    return f"{ends[0].removesuffix(unit)} to {ends[1]}"
+
+
+def rests_on(mean: Meaning, shown: Shown) -> str:
+    """What a figure rests on.
+
+    >>> rests_on(meaning("CTR"), Shown(value=1, shelves=1934, users=411.7))
+    '1,934 shelves, 412 effective users'
+    """
+    said = [f"{shown.shelves:,} {mean.of}", f"{shown.users:,.0f} effective users"]
+    if shown.effective is not None:
+        said.append(f"effective sample {shown.effective:,.0f}")
+    if shown.outside is not None:
+        said.append(f"{shown.outside:.1%} of the gain at places that nothing is known of")
+    return ", ".join(said)
+
+
+def lacking(shown: Shown | None) -> str:
+    """Why there is no figure; empty where there is one."""
+    if shown is None:
+        return "not measured"
+    if shown.value is None or not math.isfinite(shown.value):
+        return plain(shown.missing) or "not measured"
+    return ""
+
+
+def ends(curve: Looked) -> str:
+    """Why a curve ends where it does; empty where it goes on to the last place."""
+    missing = ((place, lacking(shown)) for place, shown in enumerate(curve.places, 1))
+    return next((f"from place {place} on: {why}" for place, why in missing if why), "")
+
+
+def clear(shown: Shown) -> str:
+    """Whether an interval leaves 0 out: only then does a difference say anything."""
+    if shown.low is None or shown.high is None:
+        return ""
+    return "clear of 0" if shown.low > 0 or shown.high < 0 else "may be 0"
+
+
+def plain(text: str) -> str:
+    """Text from data on one line, without what is not printable: a terminal obeys such, and no page needs it.
+
+    >>> plain("a\\x1b[2J\\n  b")
+    'a�[2J b'
+    """
+    return "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split()))
+
+
+def named(name: str) -> str:
+    """The name of a slice; what was not told is said so."""
+    return plain(name) or "not told"
