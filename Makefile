@@ -4,13 +4,26 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test faults soak mutants check bench lock clean
 
 demo: .venv/.run
 	$(BIN)/lookalike demo $(ARGS)
 
+# The cases that wait for a minute, and the long ones, are `make faults`.
 test: .venv/.dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not full and not soak" $(ARGS)
+
+# Every case of tests/faults, with outages of 60 s: make faults [SEEDS=3] [SEED=n] [ARGS="-k milvus"]
+faults: .venv/.dev
+	$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),1) $(if $(SEED),--seed $(SEED)) -- $(ARGS)
+
+# Random faults on a running stack: make soak [MINUTES=30] [SEED=n]
+soak: .venv/.dev
+	$(BIN)/python -m tests.faults --soak $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) -- $(ARGS)
+
+# The sabotages, each of which must turn a named test red.
+mutants: .venv/.dev
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff check

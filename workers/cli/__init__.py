@@ -10,7 +10,23 @@ from confluent_kafka import KafkaException
 from streams.failures import CommandFailed, SlowDown
 from streams.log import set_up_log
 from streams.settings import read_settings
-from workers.cli import ask, demo, events, look, models, publish, stack, worker
+from workers.cli import (
+    ask,
+    audit,
+    decide,
+    demo,
+    events,
+    letters,
+    look,
+    models,
+    publish,
+    record,
+    serve,
+    simulate,
+    stack,
+    withdraw,
+    worker,
+)
 from workers.cli.output import say
 
 app = typer.Typer(
@@ -43,12 +59,20 @@ app.command()(stack.down)
 app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(ask.neighbors)
+app.command()(serve.serve)
 app.command()(look.lag)
 app.command()(look.status)
 app.command()(look.explain)
+app.command()(audit.audit)
+app.command()(audit.refetch)
+app.command()(decide.triggers)
 app.add_typer(events.topics, name="topics")
-app.add_typer(events.dead_letters, name="dead-letters")
+app.add_typer(letters.app, name="dead-letters")
 app.command()(events.schema)
+app.command()(simulate.simulate)
+app.command()(withdraw.takedown)
+app.command()(withdraw.erase)
+app.command()(record.compact)
 app.add_typer(models.app, name="models")
 app.add_typer(worker.app, name="worker")
 

@@ -1,5 +1,6 @@
 """`lookalike neighbors`: the nearest listings, by listing, picture or text."""
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.failures import CommandFailed
+from streams.follow import Follower
 from workers.cli.output import JsonOption, settings_of, show, table
 
 
@@ -29,25 +31,27 @@ def neighbors(
 
     Example: lookalike neighbors m81237 -k 5 --category fashion/shoes --max-price 5000 --currency JPY
     """
-    from workers.ask.asker import Asker
-    from workers.vectors.neighbors import Wanted
-
     if sum(given is not None for given in (listing_id, image, text)) != 1:
         raise CommandFailed("give one of: a listing's id, --image FILE, --text WORDS", 2)
     if max_price is not None and currency is None:
         raise CommandFailed("--max-price needs --currency: prices in different currencies can't be compared", 2)
+    data = _read(image) if image is not None else b""
+    settings = settings_of(context)
+    follower = Follower(settings).start()  # reads what was taken down while the clients of Milvus are imported
+    from workers.ask.asker import Asker
+    from workers.vectors.neighbors import Wanted
+
     wanted = Wanted(
         k=k, category=category, max_price=max_price, currency=currency, expression=expression,
         include_sold=include_sold, min_score=min_score, keep_duplicates=keep_duplicates,
     )  # fmt: skip
-    data = _read(image) if image is not None else b""
-    asker = Asker(settings_of(context))
-    if listing_id is not None:
-        answer = asker.by_listing(listing_id, wanted)
-    elif text is not None:
-        answer = asker.by_text(text, wanted)
-    else:
-        answer = asker.by_image(data, wanted, query=str(image))
+    with closing(Asker(settings, follower)) as asker:
+        if listing_id is not None:
+            answer = asker.by_listing(listing_id, wanted)
+        elif text is not None:
+            answer = asker.by_text(text, wanted)
+        else:
+            answer = asker.by_image(data, wanted, query=str(image))
     rows = [
         (found.listing_id, found.score, found.title[:50], found.category, found.price_minor, found.currency)
         for found in answer.neighbors

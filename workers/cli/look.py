@@ -80,6 +80,7 @@ def _status_page(found: dict[str, Any]) -> str:
         ("dead letters", found["dead_letters"]),
         *((f"  {reason}", count) for reason, count in (found["dead_letters_by_reason"] or {}).items()),
         ("index workers", found["workers"]),
+        ("recorders", found["recorders"]),
         ("down", ", ".join(found["down"]) or "nothing"),
     ]
     return "\n".join(f"{name:<20}{'–' if value is None else value}" for name, value in rows)
@@ -94,7 +95,7 @@ def explain(
 
     Example: lookalike explain m81237
     """
-    from workers.ask.overview import explanation
+    from workers.ask.explanation import explanation
 
     found = explanation(settings_of(context), listing_id)
     show(found, as_json=as_json, lines=lambda: _explanation_page(found))

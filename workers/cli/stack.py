@@ -1,5 +1,6 @@
 """`lookalike up` and `lookalike down`: the whole thing on one machine."""
 
+import json
 import signal
 from typing import Annotated, Any
 
@@ -9,18 +10,22 @@ from streams.settings import Settings
 from workers.cli.output import JsonOption, say, settings_of, show, table
 from workers.local.detach import start_detached, stop
 from workers.local.jars import jars
+from workers.local.ports import Address, require_free
 from workers.local.state import log_file, read_state
 from workers.local.supervise import Stack
+from workers.local.table import ready_file, serving
 
 
 def up(
     context: typer.Context,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Index workers to run.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Index workers to run; with 0 no recorder either.")] = 1,
+    serve: Annotated[bool, typer.Option("--serve", help="Run `lookalike serve` as well, on 127.0.0.1.")] = False,
+    serve_port: Annotated[int, typer.Option(min=1, max=65_535, help="Where --serve listens.")] = 29_580,
     detach: Annotated[bool, typer.Option("--detach", help="Return once all is running; `down` stops it.")] = False,
     fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Fetch Kafka for later use, start nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Start Apache Kafka, Milvus Lite and the index workers on this machine, and keep them running.
+    """Start Apache Kafka, Milvus Lite, the index workers and the recorder on this machine, and keep them running.
 
     Each is a process of its own, restarted when it dies; data and logs stay in LOOKALIKE_DATA.
 
@@ -31,10 +36,11 @@ def up(
         folder = jars(settings)
         show({"jars": str(folder)}, as_json=as_json, lines=lambda: f"Apache Kafka is in {folder}.")
     elif detach:
-        state = start_detached(settings, workers)
+        more = ("--serve", "--serve-port", str(serve_port)) if serve else ()
+        state = start_detached(settings, workers, *more)
         _show_stack(settings, state, as_json=as_json, ending="`lookalike down` stops it.")
     else:
-        _run(settings, workers, as_json=as_json)
+        _run(settings, workers, serve_port if serve else None, as_json=as_json)
 
 
 def down(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -52,10 +58,14 @@ def down(context: typer.Context, as_json: JsonOption = False) -> None:
         say(said)
 
 
-def _run(settings: Settings, workers: int, *, as_json: bool) -> None:
+def _run(settings: Settings, workers: int, serve_port: int | None, *, as_json: bool) -> None:
     """In the foreground: until SIGINT, SIGTERM or a closed terminal; the same once more ends it at once."""
     jars(settings)  # while Ctrl-C still ends at once: a first fetch may be slow
-    stack = Stack(settings, workers=workers)
+    more = []
+    if serve_port is not None:
+        require_free(Address("127.0.0.1", serve_port, "--serve-port"))
+        more.append(serving(settings, serve_port))
+    stack = Stack(settings, workers=workers, more=more)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.interrupt())
     with stack:
@@ -67,7 +77,7 @@ def _run(settings: Settings, workers: int, *, as_json: bool) -> None:
 
 
 def _show_stack(settings: Settings, state: dict[str, Any], *, as_json: bool, ending: str) -> None:
-    addresses = {"kafka": state["kafka"], "milvus": state["milvus"]}
+    addresses = {"kafka": state["kafka"], "milvus": state["milvus"], "serve": _serve_address(settings)}
 
     def lines() -> str:
         rows: list[tuple[object, ...]] = [
@@ -85,7 +95,17 @@ def _show_stack(settings: Settings, state: dict[str, Any], *, as_json: bool, end
     show(_public(state), as_json=as_json, lines=lines)
 
 
+def _serve_address(settings: Settings) -> str:
+    """Where its page is, of a server that is up."""
+    try:
+        return str(json.loads(ready_file(settings, "serve").read_text())["health"]).replace("/health", "/docs")
+    except OSError:
+        return ""
+
+
 def _public(state: dict[str, Any]) -> dict[str, Any]:
     """What `--json` promises, without what the supervisor keeps for itself."""
-    processes = [{name: entry[name] for name in ("name", "pid", "state")} for entry in state["processes"]]
+    processes = [
+        {name: entry.get(name) for name in ("name", "pid", "state", "problem")} for entry in state["processes"]
+    ]
     return {"kafka": state["kafka"], "milvus": state["milvus"], "processes": processes}

@@ -1,6 +1,7 @@
 """`lookalike worker …`: one worker in the foreground."""
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +27,34 @@ def index(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, max=1_024, help="Pictures in a call of the encoder.")] = 32,
     in_hand: Annotated[int, typer.Option(min=1, help="Events taken in and not finished, at most.")] = 2_000,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics on this port.")] = None,
+    waiting: Annotated[int, typer.Option(min=1, help="Events that wait to be tried again, at most.")] = 10_000,
+    retry_delays: Annotated[
+        str | None, typer.Option(help="Seconds, as 10,60,3600: when an event whose image host is away is tried again.")
+    ] = None,
+    letters_in_a_row: Annotated[
+        int, typer.Option(min=0, help="Dead letters in a row that end the worker; 0: none do.")
+    ] = 100,
+    letters_ratio: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of dead letters in 400 events that ends the worker; 0: none.")
+    ] = 0.5,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
+    ] = None,
     metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
-    ready_file: Annotated[Path | None, typer.Option(help="Touch this file once partitions are assigned.")] = None,
+    accept_offsets: Annotated[
+        bool,
+        typer.Option(
+            "--accept-offsets",
+            help="Begin at the earliest where the group has no valid place any more; once, by hand, and then run "
+            "`lookalike audit`: events may have been missed.",
+        ),
+    ] = False,
+    grace: Annotated[
+        float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is unfinished then is done again.")
+    ] = 15.0,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write where /health is to this file once partitions are assigned.")
+    ] = None,
 ) -> None:
     """Index listings: read their events, encode their pictures, write their rows.
 
@@ -38,7 +64,7 @@ def index(
 
     # Collecting garbage while a million objects of the libraries are made finds none, and takes an eighth of the time.
     gc.disable()
-    from workers.index.limits import Capacity
+    from workers.index.limits import Capacity, Endings
     from workers.index.worker import Chosen, run_worker
     from workers.models.encoder import Device, siglip_class
 
@@ -46,8 +72,79 @@ def index(
     gc.enable()
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("one of auto, cpu, cuda, mps", param_hint="--device")
+    endings = Endings(letters_in_a_row=letters_in_a_row, letters_ratio=letters_ratio)
+    if retry_delays is not None:
+        endings = replace(endings, retry_delays=_delays(retry_delays))
     chosen = Chosen(
-        model=model, device=cast("Device", device), batch_size=batch_size, capacity=Capacity(in_hand=in_hand),
+        model=model, device=cast("Device", device), batch_size=batch_size,
+        capacity=Capacity(in_hand=in_hand, waiting=waiting), endings=endings,
         ready_file=ready_file, metrics_port=metrics_port, metrics_host=metrics_host,
+        accept_offsets=accept_offsets, grace=grace,
     )  # fmt: skip
     run_worker(settings_of(context), chosen)
+
+
+@app.command()
+def record(
+    context: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="End with exit status 0 once all that the log has now is in its files.")
+    ] = False,
+    batch_records: Annotated[int, typer.Option(min=1, max=1_000_000, help="Records in a batch, at most.")] = 50_000,
+    batch_seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Age of a batch, at most.")] = 5.0,
+    merge: Annotated[bool, typer.Option("--merge/--no-merge", help="Merge small files each minute.")] = True,
+    letters_in_a_row: Annotated[
+        int, typer.Option(min=0, help="Dead letters in a row that end the recorder; 0: none do.")
+    ] = 100,
+    letters_ratio: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of dead letters in 400 records that ends it; 0: none does.")
+    ] = 0.5,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
+    accept_offsets: Annotated[
+        bool,
+        typer.Option(
+            "--accept-offsets",
+            help="Go on where the files end, or at the earliest that the log has, where the group knows better; once, "
+            "by hand: records may have been missed.",
+        ),
+    ] = False,
+    grace: Annotated[
+        float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is not in a file then is read again.")
+    ] = 15.0,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write where /health is to this file once partitions are assigned.")
+    ] = None,
+) -> None:
+    """Record interactions: read them from Kafka, write them as Parquet below LOOKALIKE_DATA.
+
+    Example: lookalike worker record --metrics-port 9101
+    """
+    from workers.index.limits import Endings
+    from workers.record.recorder import Bounds
+    from workers.record.service import Chosen, run_recorder
+
+    chosen = Chosen(
+        bounds=Bounds(records=batch_records, seconds=batch_seconds), once=once, merge=merge,
+        endings=Endings(letters_in_a_row=letters_in_a_row, letters_ratio=letters_ratio),
+        metrics_port=metrics_port, metrics_host=metrics_host, accept_offsets=accept_offsets, grace=grace,
+        ready_file=ready_file,
+    )  # fmt: skip
+    run_recorder(settings_of(context), chosen)
+
+
+def _delays(text: str) -> tuple[float, ...]:
+    """Seconds, with commas between them; none of them above a day.
+
+    >>> _delays("1,2.5")
+    (1.0, 2.5)
+    """
+    try:
+        delays = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        delays = (-1.0,)
+    if not all(0 <= delay <= 86_400 for delay in delays):
+        raise typer.BadParameter("seconds between 0 and 86400, with commas between them", param_hint="--retry-delays")
+    return delays

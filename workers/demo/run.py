@@ -1,6 +1,6 @@
 """One demo from start to end: its place, its stack, the tour, the summary and the gallery."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +72,16 @@ def _walk(tour: Tour, voice: Voice, clock: Clock) -> None:
     voice.headline(f"Publish {len(tour.listings):,} listings to Kafka; the worker fetches, decodes, encodes, upserts")
     with clock.step("index"):
         tour.index()
-    asker = Asker(tour.market.settings)
-    voice.headline("Ask Milvus for neighbours")
-    with clock.step("ask"):
-        tour.ask(asker)
-    voice.headline("Change prices")
-    with clock.step("reprice"):
-        tour.reprice()
-    voice.headline("Sell some, relist half of them, remove a few")
-    with clock.step("sell"):
-        tour.sell(asker)
+    with closing(Asker(tour.market.settings)) as asker:
+        voice.headline("Ask Milvus for neighbours")
+        with clock.step("ask"):
+            tour.ask(asker)
+        voice.headline("Change prices")
+        with clock.step("reprice"):
+            tour.reprice()
+        voice.headline("Sell some, relist half of them, remove a few")
+        with clock.step("sell"):
+            tour.sell(asker)
 
 
 def _require_place(gallery: Path) -> None:
