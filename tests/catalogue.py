@@ -21,9 +21,9 @@ from streams.clients import producer, reader
 from streams.codec import Record
 from streams.lag import lag
 from streams.read import read_all, record_of
+from streams.retry import first_source, was_put_back
 from streams.settings import Settings
 from streams.topics import DEAD_LETTER, INDEXED, LISTING_PARTITIONS, LISTING_TOPICS, UPDATED, create
-from workers.index.change import first_source
 from workers.models.folder import find_model, read_recipe
 from workers.vectors.client import connect
 from workers.vectors.collection import names
@@ -217,7 +217,9 @@ class Catalogue:
         """At rest, each event published and committed has one outcome or, where it could not be read, one letter."""
         self.at_rest()
         told, letters = self.outcomes(), self.letters()
-        events = Counter(place(first_source(record)) for record in self.all_events())
+        # What a worker put back for a while is an event that was counted where it first stood.
+        own = (record for record in self.all_events() if not was_put_back(record).tries)
+        events = Counter(place(first_source(record)) for record in own)
         assert events == {each: len(told.get(each) or letters[each]) for each in told.keys() | letters.keys()}
 
     def all_events(self) -> list[Record]:

@@ -5,6 +5,7 @@ from typing import Any
 from catalogue import dumped
 from schemas.source import Source
 from streams.codec import Record
+from streams.retry import PutBack, put_back
 from streams.watermark import Watermark
 from workers.index.change import Change, Received, read_change
 from workers.index.room import Room
@@ -24,3 +25,13 @@ def change(listing_id: str = "m1", version: int = 1, offset: int = 0, status: st
     event = {"listing_id": listing_id, "version": version, "status": status, "title": "t", "image_urls": ["file:///a"]}
     event["image_urls"] = more.pop("image_urls", event["image_urls"])
     return read_change(received(event, offset, more.pop("watermark", None), **more))
+
+
+def copy_of(first: Change, offset: int = 0, **said: Any) -> Change:
+    """A copy of a change, put back with what is `said` of it (`PutBack`)."""
+    record = first.received.record
+    source = Source(topic="listing-retry", partition=0, offset=offset, timestamp=2_000)
+    again = Record(source, record.key, record.value, tuple(put_back(record, PutBack(**said))))
+    mark = Watermark()
+    mark.begin(offset)
+    return read_change(Received(again, mark, Room(1_000), 0.0))

@@ -1,14 +1,21 @@
 """What all tests share: the real servers, each started once a run and only where a test asks for it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from catalogue import Catalogue, catalogue
 from program import IndexWorker, index_worker
 from servers import kafka_and_lite, standalone_milvus
 from streams.settings import Settings
 from web import Web, web_server
+
+# The usual run tries the same examples each time; `HYPOTHESIS_PROFILE=thorough` many more, other ones each time.
+settings.register_profile("usual", derandomize=True, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, stateful_step_count=80, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,19 @@ class IndexWorker:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
+    @property
+    def running(self) -> bool:
+        """Whether its process has not ended."""
+        return self.process.poll() is None
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing, and knows nothing of it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL: nothing is finished, nothing is said."""
         self.process.kill()

@@ -4,8 +4,6 @@ import contextlib
 import fcntl
 import os
 import platform
-import signal
-import subprocess
 import sys
 import time
 import urllib.request
@@ -15,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from parts import Part
 from streams.settings import Settings
 from workers.local.ports import free_port
+from workers.local.process import Process
 from workers.local.supervise import Stack
-
-_HEALTHY_WITHIN = 60.0  # seconds; seven where the machine is quiet
 
 
 def local_settings(data: Path, **more: Any) -> Settings:
@@ -64,7 +62,17 @@ def standalone_missing() -> str:
 
 @contextlib.contextmanager
 def standalone_milvus(data: Path) -> Iterator[str]:
-    """A Milvus 2.3.5 standalone; yields its URI. Skips the test that asks where it can't run.
+    """A Milvus 2.3.5 standalone; yields its URI. Skips the test that asks where it can't run."""
+    server, uri = standalone_part(data)
+    try:
+        server.start()
+        yield uri
+    finally:
+        server.kill()  # its data goes with the test; an orderly end takes five seconds
+
+
+def standalone_part(data: Path) -> tuple[Part, str]:
+    """A Milvus 2.3.5 standalone that is not started yet, and its URI. Skips the test that asks where it can't run.
 
     All of its ports are free ones (etcd's too), so that several run side by side; the log is `data`/milvus.log.
     """
@@ -82,23 +90,15 @@ def standalone_milvus(data: Path) -> Iterator[str]:
         "MILVUS_RUN_DIR": str(data / "run"),
         "LD_LIBRARY_PATH": str(program.parent),
     }
-    with (data / "milvus.log").open("ab") as log:
-        server = subprocess.Popen(
-            [program, "run", "standalone"],
-            cwd=data,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _await_health(server, health_port, data / "milvus.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)  # its data goes with the test; an orderly end takes five seconds
-        server.wait()
+    process = Process(
+        name="milvus-standalone",
+        command=(str(program), "run", "standalone"),
+        prepare=lambda: None,
+        ready=lambda: _healthy(health_port),
+        grace=30.0,
+        folder=data,
+    )
+    return Part(process, data / "milvus.log", environment), f"http://127.0.0.1:{port}"
 
 
 def _unpacked(folder: Path) -> Path:
@@ -133,14 +133,9 @@ def _configure(data: Path) -> int:
     return int(config.get("proxy_port"))
 
 
-def _await_health(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _HEALTHY_WITHIN
-    while server.poll() is None and time.monotonic() < deadline:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as page,
-        ):
-            if b"OK" in page.read():
-                return
-        time.sleep(0.1)
-    raise RuntimeError(f"Milvus standalone is not healthy (exit status {server.poll()}); see {log}")
+def _healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as page:
+            return b"OK" in page.read()
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ class Web:
         self.host = f"127.0.0.1:{port}"
         self.answers: dict[str, Answer] = {}
         self.asked: Counter[str] = Counter()
+        self.asked_at: dict[str, list[float]] = {}
+        """Seconds of the monotonic clock."""
+        self.closing = threading.Event()
 
     def url(self, path: str) -> str:
         """The address of `path`."""
@@ -34,6 +38,21 @@ class Web:
     def redirect(self, path: str, to: str, status: int = 302) -> str:
         """Answer `path` with a redirect; returns its address."""
         return self.serve(path, b"", status=status, Location=to)
+
+    def drip(self, path: str, seconds: float = 60.0) -> str:
+        """Answer `path` with one byte a second, and never to the end; returns its address."""
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(200)
+            request.send_header("Content-Length", "50000")
+            request.end_headers()
+            for _ in range(int(seconds)):
+                request.wfile.write(b"x")
+                if self.closing.wait(1.0):
+                    return
+
+        self.answers[path] = answer
+        return self.url(path)
 
     @contextlib.contextmanager
     def held(self, path: str, body: bytes) -> Iterator[str]:
@@ -65,20 +84,21 @@ def respond(
 
 
 @contextlib.contextmanager
-def web_server() -> Iterator[Web]:
-    """A running server; its threads end with it."""
+def web_server(port: int = 0) -> Iterator[Web]:
+    """A running server, on a free port unless one is given; its threads end with it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path
             web.asked[path] += 1
+            web.asked_at.setdefault(path, []).append(time.monotonic())
             with contextlib.suppress(ConnectionError):  # a client that had enough is part of the tests
                 web.answers.get(path, _missing)(self)
 
         def log_message(self, *_: Any) -> None:
             """Nothing: pytest's output is for the tests."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     web = Web(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="web")
@@ -86,6 +106,7 @@ def web_server() -> Iterator[Web]:
     try:
         yield web
     finally:
+        web.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,4 +1,4 @@
-"""How well it works, measured: `python -m tests.benchmarks [--quick] [--only a,b,c,d] [--json]`.
+"""How well it works, measured: `python -m tests.benchmarks [--quick] [--only a,b,…] [--json]`.
 
 Starts servers of its own on free ports, in a temporary folder. A table on stdout, progress on stderr. Exit 0 where all
 was measured, also where an aim was missed: the table says so.
@@ -16,7 +16,18 @@ from typing import Any
 from streams.failures import CommandFailed
 from streams.log import set_up_log
 
-from . import encoder_busy, siglip, throughput, useful_work
+from . import (
+    encoder_busy,
+    explaining,
+    false_alarms,
+    power,
+    recording,
+    siglip,
+    similar_by_id,
+    throughput,
+    useful_work,
+    withdrawing,
+)
 from .bench import Bench, ground
 from .processes import Failed
 from .report import Figure, as_table
@@ -26,6 +37,12 @@ PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "b": useful_work.measure,
     "c": siglip.measure,
     "d": throughput.measure,
+    "e": explaining.measure,
+    "f": withdrawing.measure,
+    "g": recording.measure,
+    "h": similar_by_id.measure,
+    "k": false_alarms.measure,
+    "l": power.measure,
 }
 
 
@@ -33,12 +50,14 @@ def main() -> None:
     """Measure the parts asked for and print them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="fewer events: under two minutes, wider spread")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between: a,b,c,d")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
     chosen = parser.parse_args()
     parts = [each.strip() for each in chosen.only.split(",")]
     if unknown := sorted(set(parts) - set(PARTS)):
-        parser.error(f"no part {unknown[0]}: a encoder busy, b useful work, c SigLIP B/16-256, d throughput")
+        known = "a encoder busy, b useful work, c SigLIP B/16-256, d throughput, e explain, f takedown"
+        known += ", g recorder, h similar by listing, k false alarms, l power"
+        parser.error(f"no part {unknown[0]}: {known}")
     set_up_log("console", level=30)
     started, load = time.monotonic(), os.getloadavg()[0]
     try:

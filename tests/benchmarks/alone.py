@@ -13,9 +13,10 @@ from pathlib import Path
 # All that the worker imports: torch changes how malloc keeps freed memory, which saves 0.7 ms of page faults a picture.
 import workers.index.worker  # noqa: F401
 from streams.settings import read_settings
-from workers.index.decode import decode, hash_images
-from workers.index.fetch import Fetcher
-from workers.index.limits import Capacity, ImageLimits
+from workers.images.decode import decode, hash_images
+from workers.images.fetch import Fetcher
+from workers.images.limits import HostLimits, ImageLimits
+from workers.index.limits import Capacity
 
 from .encoders import RECIPE
 
@@ -35,7 +36,7 @@ async def run(urls: list[str]) -> dict[str, float]:
     decoders = ThreadPoolExecutor(capacity.decoders)
     loop = asyncio.get_running_loop()
 
-    async with Fetcher(read_settings(), ImageLimits(), capacity) as fetcher:
+    async with Fetcher(read_settings(), ImageLimits(), HostLimits()) as fetcher:
 
         async def picture(url: str) -> None:
             async with slots:

@@ -20,7 +20,7 @@ from schemas.listing import ListingEvent
 from schemas.source import Source
 from streams.settings import Settings, read_settings
 from streams.topics import CREATED
-from workers.index.decode import Pixels, decode, hash_images
+from workers.images.decode import Pixels, decode, hash_images
 from workers.vectors.client import connect
 from workers.vectors.collection import prepare
 from workers.vectors.row import row_of

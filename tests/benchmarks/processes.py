@@ -60,13 +60,12 @@ class Running:
                 self._child.wait()
 
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
-        times = self._seen.cpu_times()
-        return float(times.user + times.system)
+        """Seconds of processor time so far, with the processes that it started and that still run."""
+        return sum((_cpu(each) for each in self._family()), 0.0)
 
     def rss(self) -> int:
-        """Resident bytes now."""
-        return int(self._seen.memory_info().rss)
+        """Resident bytes now, with the processes that it started."""
+        return sum(int(each.memory_info().rss) for each in self._family())
 
     def cpu_by_thread(self, names: Path) -> Counter[str]:
         """Seconds of processor time so far by the name of the thread; those not of Python by the system's name."""
@@ -75,10 +74,21 @@ class Running:
         for thread in self._seen.threads():
             name = known.get(str(thread.id)) or _system_name(self._child.pid, thread.id)
             seconds[name.rstrip("_0123456789")] += thread.user_time + thread.system_time
+        for process in self._family()[1:]:
+            times = process.cpu_times()
+            seconds["processes of its own"] += times.user + times.system
         return seconds
+
+    def _family(self) -> list[psutil.Process]:
+        return [self._seen, *self._seen.children(recursive=True)]
 
     def _last_words(self) -> str:
         return self.log.read_text(errors="replace").strip()[-1_500:]
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _system_name(process: int, thread: int) -> str:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from servers import await_true, local_settings
 from streams.settings import Settings
 from workers.local.environment import child_environment
-from workers.local.ports import answers, kafka_address
+from workers.local.ports import answers, free_port, kafka_address
 from workers.local.state import read_state, supervisor
 
 
@@ -54,7 +55,7 @@ def up(settings: Settings) -> subprocess.Popen[str]:
     assert started.stdout is not None
     document: dict[str, Any] = json.loads(started.stdout.readline())
     assert set(document) == {"kafka", "milvus", "processes"}
-    assert [set(entry) for entry in document["processes"]] == [{"name", "pid", "state"}] * 2
+    assert [set(entry) for entry in document["processes"]] == [{"name", "pid", "state", "problem"}] * 2
     return started
 
 
@@ -83,13 +84,17 @@ def test_interrupted_while_starting(settings: Settings) -> None:
 
 def test_detached_and_down(settings: Settings) -> None:
     """Detached, the stack outlives its command; `down` waits until all has ended, and says so only once."""
-    started = run(settings, "up", "--workers", "0", "--detach", "--json")
+    port = free_port()
+    started = run(settings, "up", "--workers", "0", "--serve", "--serve-port", str(port), "--detach", "--json")
     assert started.returncode == 0, started.stderr
     document = json.loads(started.stdout)
     assert [(entry["name"], entry["state"]) for entry in document["processes"]] == [
         ("kafka", "running"),
         ("milvus", "running"),
+        ("serve", "running"),
     ]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as health:
+        assert json.loads(health.read())["state"] == "waiting"  # no model is live: no worker has run
     second = run(settings, "up", "--workers", "0", "--detach")
     assert second.returncode == 1
     assert second.stderr.startswith(f"lookalike: a local stack is already up for {settings.data}")
@@ -145,6 +150,12 @@ def test_a_start_that_fails_says_why(settings: Settings, detach: tuple[str, ...]
     assert taken.returncode == 1
     assert taken.stderr.count("\n") == 1
     assert "LOOKALIKE_KAFKA" in taken.stderr
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        taken = run(settings, "up", "--workers", "0", "--serve", "--serve-port", port, *detach)
+    assert taken.returncode == 1
+    assert taken.stderr.count("\n") == 1
+    assert "--serve-port" in taken.stderr
 
 
 def listener(settings: Settings) -> socket.socket:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -15,6 +16,7 @@ from pymilvus import MilvusClient
 from servers import await_true, local_settings, standalone_milvus
 from streams.failures import CommandFailed
 from streams.settings import Settings
+from workers.local import kafka
 from workers.local.ports import answers, kafka_address
 from workers.local.process import Child, Process
 from workers.local.state import read_state
@@ -187,3 +189,10 @@ def test_asked_twice_it_ends_at_once(tmp_path: Path) -> None:
         asked = time.monotonic()
     assert time.monotonic() - asked < 30
     assert answers(kafka_address(settings)) is None
+
+
+def test_any_cluster_id_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the one in 64 that begins with a hyphen, which Kafka's tool could take for an option."""
+    monkeypatch.setattr("workers.local.kafka.uuid.uuid4", lambda: UUID(int=0xF8 << 120))
+    kafka.process(local_settings(tmp_path)).prepare()
+    assert any("cluster.id=-" in file.read_text() for file in tmp_path.rglob("meta.properties"))

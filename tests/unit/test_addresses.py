@@ -3,7 +3,7 @@
 import pytest
 
 from streams.failures import BadMessage
-from workers.index.addresses import allowed, is_public, parse_address
+from workers.images.addresses import allowed, is_public, parse_address
 
 PRIVATE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",

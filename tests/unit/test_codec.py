@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from schemas.dead_letter import DeadLetter
 from schemas.listing import ListingEvent
 from schemas.source import Source
 from streams.codec import Headers, Record, decode_listing, encode_listing
 from streams.failures import BadMessage
-from workers.index.change import first_source
 
 RETRIED = Source(topic="demo_listing-retry", partition=3, offset=9, timestamp=2)
 HERE = Source(topic="listing-updated", partition=3, offset=17, timestamp=5)
@@ -121,38 +119,3 @@ def test_null_without_a_key() -> None:
     """There is nothing to remove."""
     with pytest.raises(BadMessage):
         decode_listing(record(None, key=None, headers=[("version", b"1")]))
-
-
-@pytest.mark.parametrize(
-    ("text", "attempts"), [(b"3", 3), (b"", 0), (b"x", 0), (b"-1", 0), (None, 0), (b"9" * 5_000, 0)]
-)
-def test_attempts(text: bytes | None, attempts: int) -> None:
-    """From the header of a replayed letter; what is no number counts as none."""
-    assert record(b"", headers=[("attempts", text)]).attempts == attempts
-    assert record(b"").attempts == 0
-
-
-def put_back(headers: Headers) -> Record:
-    """A record of the retry topic."""
-    return Record(RETRIED, b"m1", b"", tuple(headers))
-
-
-def test_a_letter_keeps_the_first_source() -> None:
-    """Its headers say where the event first stood; any that are missing or no numbers, and it is where it lies."""
-    first = Source(topic="listing-created", partition=7, offset=123, timestamp=456)
-    headers = DeadLetter(source=first, reason="schema", error="e").headers()
-    assert first_source(put_back(headers)) == first
-    assert DeadLetter.from_headers(headers).source == first
-    for name in ("source-topic", "source-partition", "source-offset", "source-timestamp"):
-        for wrong in (b"", "²".encode(), b"9" * 5_000):
-            if name == "source-topic" and wrong:
-                continue
-            changed = [(each, wrong if each == name else value) for each, value in headers]
-            assert first_source(put_back(changed)) == RETRIED
-
-
-def test_only_the_retry_topic_is_believed() -> None:
-    """In the topics of publishers such headers claim a place that is not theirs, and count for nothing."""
-    first = Source(topic="listing-created", partition=7, offset=123, timestamp=456)
-    headers = DeadLetter(source=first, reason="schema", error="e").headers()
-    assert first_source(record(b"", headers=headers)) == HERE

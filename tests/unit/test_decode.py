@@ -15,7 +15,7 @@ from PIL import Image
 from pictures import encoded, image, jpeg
 from schemas.model import Recipe
 from streams.failures import BadMessage
-from workers.index.decode import decode, hash_images
+from workers.images.decode import decode, hash_images
 from workers.models.folder import BUNDLED, read_recipe
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -1,19 +1,25 @@
 """Fetching from a hostile server on loopback, and from files."""
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from streams.failures import BadMessage
+from streams.failures import BadMessage, Broken
 from streams.settings import Settings
 from web import Web, web_server
-from workers.index.fetch import Fetcher
-from workers.index.limits import Capacity, ImageLimits
+from workers.images.fetch import Fetcher
+from workers.images.hosts import HostAway
+from workers.images.limits import HostLimits, ImageLimits
+from workers.images.shown import host_of, shown
 
 LIMITS = ImageLimits(bytes=10_000, seconds=0.6, connect_seconds=0.5, attempts=2, retry_after_seconds=0.4)
 
@@ -32,7 +38,7 @@ def fetch(
 
     async def once() -> bytes:
         settings = Settings(image_hosts=hosts, image_roots=roots)
-        async with Fetcher(settings, limits, Capacity()) as fetcher:
+        async with Fetcher(settings, limits, HostLimits()) as fetcher:
             return await fetcher.fetch(url)
 
     return asyncio.run(once())
@@ -45,6 +51,15 @@ def refused(url: str, **more: object) -> BadMessage:
     assert "secret" not in bad.value.error
     assert bad.value.error
     return bad.value
+
+
+def away(url: str, **more: object) -> HostAway:
+    """The failure of a fetch whose host is away; it never shows a query string or credentials."""
+    with pytest.raises(HostAway) as found:
+        fetch(url, **more)  # type: ignore[arg-type]
+    assert "secret" not in str(found.value)
+    assert str(found.value)
+    return found.value
 
 
 def test_the_bytes_as_they_are(server: Web) -> None:
@@ -68,13 +83,39 @@ def test_busy(server: Web, status: int) -> None:
     assert str(status) in bad.error
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("0", 0.0, 0.35), ("3600", 0.4, 2.0), ("soon", 0.4, 2.0)])
+@pytest.mark.parametrize(("asked", "least", "most"), [("0", 0.0, 0.35), ("soon", 0.4, 2.0), ("²", 0.4, 2.0)])
 def test_retry_after(server: Web, asked: str, least: float, most: float) -> None:
-    """Is honoured up to the limit; what is no number is answered with our own wait."""
+    """Is honoured in place where it is short; what is no number is answered with our own wait."""
     url = server.serve("/a", b"", status=503, Retry_After=asked)
     started = time.monotonic()
     refused(url, hosts=(server.host,))
     assert least <= time.monotonic() - started < most
+
+
+@pytest.mark.parametrize("form", ["number", "date"])
+def test_a_long_retry_after(server: Web, form: str) -> None:
+    """Is no wait in place: the host was asked once, and says when it may be asked again."""
+    asked = "3600" if form == "number" else format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    found = away(server.serve("/a?secret", b"", status=429, Retry_After=asked), hosts=(server.host,))
+    assert (found.attempts, server.asked["/a?secret"]) == (1, 1)
+    assert found.retry_after == pytest.approx(3_600, abs=3)
+
+
+def test_a_host_of_which_nothing_works(server: Web) -> None:
+    """Is left alone after some failures of different pictures: then nothing more is asked, and no picture is blamed."""
+    urls = [server.serve(f"/{number}", b"", status=500) for number in range(20)]
+
+    async def all_of_them() -> list[BaseException | bytes]:
+        limits = replace(LIMITS, attempts=1)
+        async with Fetcher(Settings(image_hosts=(server.host,)), limits, HostLimits(open_after=5)) as fetcher:
+            found: list[BaseException | bytes] = []
+            for url in urls:
+                found += await asyncio.gather(fetcher.fetch(url), return_exceptions=True)
+            return found
+
+    kinds = [type(each) for each in asyncio.run(all_of_them())]
+    assert kinds == [BadMessage] * 4 + [HostAway] * 16
+    assert server.asked.total() == 5
 
 
 def test_a_host_that_recovers(server: Web) -> None:
@@ -110,9 +151,12 @@ def test_a_redirect_to_what_is_not_public(server: Web, target: str) -> None:
     """Zero bytes are sent there, whatever its form."""
     with web_server() as private:
         port = private.host.rpartition(":")[2]
-        bad = refused(server.redirect("/a", target.format(port=port)), hosts=("*", server.host))
+        with pytest.raises((BadMessage, HostAway)) as found:
+            fetch(server.redirect("/a", target.format(port=port)), hosts=("*", server.host))
+        assert "secret" not in str(found.value)
         # A resolver that does not know `localhost.` leaves nothing to refuse.
-        assert bad.reason == "image-refused" or (bad.reason == "fetch-exhausted" and "localhost." in target)
+        refusal = found.value.reason if isinstance(found.value, BadMessage) else ""
+        assert refusal == "image-refused" or (not refusal and "localhost." in target)
         assert not private.asked
 
 
@@ -140,8 +184,8 @@ def test_what_is_no_address(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://a b/", "http://exa\x00mple.com/", "http://no-such-host.invalid/"])
 def test_a_host_that_has_no_address(url: str) -> None:
-    """Its name may be known to the resolver later: the letter says that it can be replayed."""
-    assert refused(url).reason == "fetch-exhausted"
+    """Its name may be known to the resolver later: it is tried again."""
+    assert away(url).attempts == 2
 
 
 def test_redirects_in_a_circle(server: Web) -> None:
@@ -202,16 +246,21 @@ def test_one_byte_now_and_then(server: Web) -> None:
             request.wfile.write(b"x")
             time.sleep(0.1)
 
-    server.answers["/a"] = slow
+    server.answers["/a?secret"] = slow
     started = time.monotonic()
-    assert refused(server.url("/a"), hosts=(server.host,)).reason == "fetch-exhausted"
+    assert away(server.url("/a?secret"), hosts=(server.host,)).attempts == 2
     assert time.monotonic() - started < 4
 
 
 def test_a_host_that_does_not_listen() -> None:
-    """Is asked again, then given up."""
-    bad = refused("http://127.0.0.1:9/a?secret", hosts=("127.0.0.1:9",))
-    assert (bad.reason, bad.attempts) == ("fetch-exhausted", 2)
+    """Is asked again, then left alone for a while."""
+    assert away("http://user:secret@127.0.0.1:9/a?secret", hosts=("127.0.0.1:9",)).attempts == 2
+
+
+def test_a_redirect_to_a_host_that_does_not_listen(server: Web) -> None:
+    """It is that one which is away; what it was asked with is not shown."""
+    url = server.redirect("/a?secret", "http://user:secret@127.0.0.1:9/b?secret#secret")
+    assert away(url, hosts=(server.host, "127.0.0.1:9")).attempts == 2
 
 
 def test_a_file_below_a_root(tmp_path: Path) -> None:
@@ -248,3 +297,41 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         assert refused(f"{tmp_path.as_uri()}/{name}", roots=(tmp_path,)).reason == "image-missing", name
     (tmp_path / "big").write_bytes(b"x" * 10_001)
     assert refused((tmp_path / "big").as_uri(), roots=(tmp_path,)).reason == "image-too-large"
+
+
+def test_a_disk_that_fails() -> None:
+    """Reading its own memory at address 0 is an input/output error here: the root counts as away, no picture as bad."""
+    root = Path("/proc/self").resolve()
+    found = away((root / "mem").as_uri(), roots=(root,))
+    assert found.attempts == 2
+    assert "Input/output error" in str(found)
+
+
+def test_a_root_that_is_not_there(tmp_path: Path) -> None:
+    """A disk that is not mounted says nothing about its pictures."""
+    root = tmp_path / "disk"
+    assert away(f"{root.as_uri()}/a.jpg", roots=(root,)).attempts == 2
+
+
+def test_too_many_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a fault of ours, and no picture's."""
+
+    def read(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    monkeypatch.setattr(Path, "read_bytes", read)
+    with pytest.raises(Broken):
+        fetch((tmp_path / "a.jpg").as_uri(), roots=(tmp_path,))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://user:secret@example.com:1/a.jpg?x=secret#secret", "https:user:secret@example.com/a?secret",
+     "https:///user:secret@example.com/a", "https:\\\\user:secret@example.com/a", "//user:secret@h/a?secret",
+     "http://[secret", "ftp://user:secret@h/a;x?secret", "data:secret", "file://user:secret@host/a?secret"],
+)  # fmt: skip
+def test_what_is_shown_of_an_address(url: str) -> None:
+    """Never its credentials, its query or its fragment, however odd it is."""
+    assert "secret" not in shown(url)
+    assert "secret" not in host_of(url, ())

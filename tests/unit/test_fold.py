@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changes import change
+from changes import change, copy_of
 from streams.watermark import Watermark
 from workers.index.change import Change
 from workers.index.fold import Fold
@@ -51,6 +51,19 @@ def test_settled_is_what_was_written_and_all_older_ones() -> None:
     assert not fold.holds(first)
     assert fold.settle("m1", third.order) == [third]
     assert fold.winner("m1") is None
+
+
+def test_a_refetch_is_settled_by_itself() -> None:
+    """The event itself, written meanwhile, says nothing of its pictures; something newer settles both."""
+    first = change(version=2)
+    again, plain = copy_of(first, refetch=True), copy_of(first)
+    fold = Fold()
+    fold.add([first, again, plain])
+    assert fold.settle("m1", first.order, first) == [plain, first]
+    assert fold.winner("m1") is again
+    assert fold.settle("m1", first.order, again) == [again]
+    fold.add([again])
+    assert fold.settle("m1", change(version=3).order) == [again]
 
 
 def test_a_bad_winner_gives_way_to_the_next() -> None:
@@ -168,8 +181,8 @@ def test_a_change_that_came_as_its_partition_went() -> None:
     assert fold.drop_foreign() == []
     fold.add([late])
     nothing: Any = None  # it must need neither the store, nor the settler, nor the pictures for that
-    planner = Planner(Stages(Capacity(), nothing), Queues(), fold, nothing, nothing, nothing)
+    planner = Planner(Stages(Capacity(), nothing), Queues(), fold, nothing, nothing, nothing, nothing)
     taken = late.received.room.taken
-    planner._route("m1", Known())
+    planner._route("m1", Known(), nothing)
     assert fold.winner("m1") is None
     assert late.received.room.taken == taken - 1

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.model import Recipe, collection_suffix, model_id_of, model_name
 from streams.failures import BadMessage, CommandFailed
-from workers.index.pictures import pool
+from workers.index.encode import pool
 from workers.models.folder import BUNDLED, find_model, hash_weights, read_recipe
 
 PINNED = Recipe(
@@ -164,13 +164,13 @@ def test_what_names_no_model(model: str) -> None:
 
 def test_pool() -> None:
     """The mean of unit vectors, scaled to length 1."""
-    assert pool(np.array([[1, 0], [0, 1]], np.float32)) == pytest.approx([0.5**0.5] * 2)
-    assert pool(np.array([[0, 1]], np.float32)).dtype == np.float32
+    assert pool(list(np.array([[1, 0], [0, 1]], np.float32))) == pytest.approx([0.5**0.5] * 2)
+    assert pool([np.array([0, 1], np.float32)]).dtype == np.float32
 
 
 @pytest.mark.parametrize("vectors", [[[np.nan, 1]], [[np.inf, 0]], [[0, 0]], [[1, 0], [-1, 0]], [[1, 0], [np.nan, 0]]])
 def test_vectors_that_are_none(vectors: list[list[float]]) -> None:
     """NaN, infinity and length 0 never reach Milvus: the message is bad."""
     with pytest.raises(BadMessage) as bad:
-        pool(np.array(vectors, np.float32))
+        pool(list(np.array(vectors, np.float32)))
     assert bad.value.reason == "encode"

@@ -209,7 +209,9 @@ def test_dead_letters(shop: Catalogue, market: dict[str, str]) -> None:
     told = document(run(shop.settings, "dead-letters", "list", "--reason", "deserialize", "--limit", "1", "--json"))
     assert told["count"] == told["by_reason"]["deserialize"] >= 1
     assert [each["key"] for each in told["letters"]] == ["cli-bad"]
-    assert set(told["letters"][0]) == {"topic", "partition", "offset", "key", "reason", "error", "attempts", "at"}
+    assert set(told["letters"][0]) == {
+        "topic", "partition", "offset", "key", "reason", "error", "attempts", "at", "replayed",
+    }  # fmt: skip
     for name in ("cli-bad", f"{source.topic}:{source.partition}:{source.offset}"):
         shown = document(run(shop.settings, "dead-letters", "show", name, "--json"))
         assert (shown["offset"], shown["value_base64"]) == (source.offset, "/25vdCBqc29u")

@@ -8,7 +8,9 @@ from pictures import jpeg
 from streams.publish import Publisher
 from streams.topics import CREATED, UPDATED
 from web import Web
-from workers.vectors.collection import live
+from workers.vectors.collection import live, names
+from workers.vectors.row import Row
+from workers.vectors.store import Store
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -229,6 +231,19 @@ def test_a_slow_picture_does_not_hold_up_a_price(shop: Catalogue, web: Web) -> N
     assert shop.outcome_of(second).outcome == "superseded"
     row = shop.row(listing)
     assert (row["version"], row["price_minor"], row["image_urls"]) == (3, 5, [url])
+
+
+def test_what_another_wrote_meanwhile_is_not_written_over(shop: Catalogue, web: Web) -> None:
+    """A newer row that appears while the picture is on its way (a late write, another owner) stays as it is."""
+    listing, url = shop.new_id(), web.serve("/shelf.jpg", jpeg(37))
+    row = shop.index(shop.event(listing, 1, image_urls=[url]))
+    with web.held("/late.jpg", jpeg(38)) as slow:
+        second = shop.publish(shop.event(listing, 2, image_urls=[slow]))
+        eventually(lambda: web.asked["/late.jpg"], "its picture is asked for")
+        newer: Row = {**row, "version": 5, "title": "newer"}
+        Store(shop.client, names(shop.settings, shop.model_id)).upsert([newer])
+    assert shop.outcome_of(second).outcome == "superseded"
+    assert shop.row(listing)["title"] == "newer"
 
 
 def test_the_committed_offset_stays_at_an_unfinished_event(shop: Catalogue, web: Web) -> None:

@@ -83,7 +83,7 @@ def test_the_query_is_left_out(client: MilvusClient, collection: str) -> None:
     """The listing that is asked by, and what shows its very picture."""
     stored = stored_vector(client, collection, "twin1")
     assert stored is not None
-    vector, picture = stored
+    vector, picture, *_ = stored
     found = ids(search(client, collection, vector, Wanted(k=3), without="twin1", without_hash=picture))
     assert found == ["l29", "l28", "l27"]
     kept = search(client, collection, vector, Wanted(k=3, keep_duplicates=True), without="twin1", without_hash=picture)

@@ -1,0 +1,88 @@
+"""Reports for tests, of a simulated market as it was recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from schemas.report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
+from workers.decide.causes import Finding
+from workers.decide.decide import Outcome
+from workers.decide.look import Said, Told
+from workers.evaluate.cells import ALL
+from workers.evaluate.choice import USUAL
+from workers.evaluate.figures import compare, figures
+from workers.evaluate.reading import Days
+from workers.evaluate.stats import folder_stats
+from workers.evaluate.sums import merged
+from workers.evaluate.told import NotEnough
+from workers.evaluate.told import Told as Measured
+
+
+def shown(measured: Measured) -> Shown:
+    """A figure as a report has it."""
+    if isinstance(measured, NotEnough):
+        return Shown(missing=str(measured))
+    low, high = measured.interval.low, measured.interval.high
+    return Shown(
+        value=measured.value, low=low, high=high, shelves=measured.shelves, users=measured.users,
+        effective=measured.effective, outside=measured.outside,
+    )  # fmt: skip
+
+
+def _all(measured: Mapping[str, Measured]) -> Figures:
+    return {name: shown(each) for name, each in measured.items()}
+
+
+def report(folder: Path, since: date, days: int, niches: Sequence[str] = (), open_days: int = 7) -> Report:
+    """The report of a folder of recorded interactions; the second half of the days compared with the first."""
+    until, choice = since + timedelta(days=days), replace(USUAL, niches=tuple(niches))
+    by_day = list(folder_stats(Days.of(folder, since, until), choice))
+    told = figures(merged(stats for _, stats in by_day), choice, catalogue=60_000)
+    one, other = (merged(stats for _, stats in part) for part in (by_day[: days // 2], by_day[days // 2 :]))
+    closed = until - timedelta(days=open_days)
+    return Report(
+        at=datetime(until.year, until.month, until.day, 9, 30, tzinfo=UTC), model=None, since=since, until=until,
+        total=_all(told.by_slice.get(ALL, {})),
+        days=tuple(
+            DayReport(day=day, mature=day < closed, figures=_all(figures(stats, choice).by_slice.get(ALL, {})))
+            for day, stats in by_day
+        ),
+        slices=tuple(SliceReport(by=by, name=name, figures=_all(mine))
+                     for (by, name), mine in told.by_slice.items() if by != "all"),
+        looked=tuple(Looked(surface=surface, layout=layout, places=tuple(map(shown, places)))
+                     for (surface, layout), places in told.looked.items()),
+        listings=told.listings, listings_share=told.listings_share,
+        comparison=Comparison(one="first half", other="second half", figures=_all(compare(one, other, choice))),
+        open_days=open_days,
+    )  # fmt: skip
+
+
+def look(at: datetime) -> Told:
+    """What a decision may have found: an alarm that every cause was tried against."""
+    day = at.date()
+    says = "lead fell by about 6.1% since 2026-09-24 (live against the anchor); it can't be told from what yet"
+    findings = (
+        Finding(cause="recording", verdict="ruled out", says="volumes, joins and the split are as they should be",
+                figures={"shelves_a_day": 1.02, "actions_a_shelf": 0.97}),
+        Finding(cause="index", verdict="ruled out", says="the index is up to date", figures={"lag_seconds": 4.0}),
+        Finding(cause="recall", verdict="not known", says="nobody measured the index's recall"),
+        Finding(cause="release", verdict="ruled out", says="no release near its beginning"),
+        Finding(cause="mix", verdict="found", says="the shares of categories and surfaces explain 0.03 of 0.05"),
+        Finding(cause="model", verdict="not known", says="not before it is known: recall"),
+    )  # fmt: skip
+    return Told(
+        at=at, model="small@0123456789ab",
+        outcome=Outcome(kind="investigate", says=says, source="concurrent", findings=findings,
+                        missing=("recall: nobody measured the index's recall",)),
+        readings=(
+            Said(source="concurrent", measure="lead", level=412.7, run_length_days=365, days=38, units=4810,
+                 alarm=day - timedelta(days=4), since=day - timedelta(days=16), until=day - timedelta(days=8),
+                 drop=0.061, error=0.018, missing=""),
+            Said(source="observed", measure="DCG@5", level=0.0, run_length_days=365, days=0, units=0, alarm=None,
+                 since=None, until=None, drop=None, error=None,
+                 missing="3 more matured days for the reference, then days to test"),
+        ),
+        diagnostics={"age": "live for 45 days", "new pairs": "12,345 since it was trained"},
+        next_look=f"when the day after {day - timedelta(days=8)} has matured",
+    )  # fmt: skip

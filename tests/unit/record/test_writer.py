@@ -1,0 +1,198 @@
+"""A batch on its way to the disk: waited for where the disk is full or Kafka away; all of it in place, or nothing."""
+
+import errno
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from awaiting import eventually
+from interactions import START, action, session
+from streams.failures import Broken, SlowDown
+from streams.hash_key import HashKey
+from workers.index.letter_limit import LetterLimit
+from workers.index.limits import Endings
+from workers.record import landing
+from workers.record.batch import Batch
+from workers.record.files import STAGING, data_files
+from workers.record.forgotten import remember
+from workers.record.landing import Staging
+from workers.record.scan import collect, scan
+from workers.record.writer import Writer
+
+
+@dataclass
+class Said:
+    """A record as confluent-kafka hands it over."""
+
+    raw: bytes | None
+    number: int
+    place: int = 0
+
+    def value(self) -> bytes | None:
+        return self.raw
+
+    def offset(self) -> int:
+        return self.number
+
+    def partition(self) -> int:
+        return self.place
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, int(START.timestamp() * 1_000)
+
+    def topic(self) -> str:
+        return "interactions"
+
+    def key(self) -> bytes | None:
+        return None
+
+    def headers(self) -> None:
+        return None
+
+    def __len__(self) -> int:
+        return len(self.raw or b"")
+
+
+class Box:
+    """In place of the letters: refuses as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.refusals, self.sent = 0, list[Any]()
+
+    def send(self, bad: Sequence[Any], _abandoned: threading.Event) -> None:
+        if bad and self.refusals:
+            self.refusals -= 1
+            raise SlowDown("Kafka: away")
+        self.sent += bad
+
+    def count(self, bad: Sequence[Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.record.writer._FIRST_WAIT", 0.01)
+
+
+@pytest.fixture
+def box() -> Box:
+    """The letters."""
+    return Box()
+
+
+@pytest.fixture
+def writer(tmp_path: Path, box: Box) -> Iterator[Writer]:
+    """A writer into a folder of its own."""
+    letters: Any = box
+    limit = LetterLimit(Endings())
+    made = Writer(Staging.make(tmp_path), "interactions", letters, limit, lambda: HashKey("k" * 16))
+    yield made
+    made.close()
+
+
+def batch(values: Sequence[dict[str, Any] | bytes], first: int = 0, partition: int = 0) -> Batch:
+    """Records from an offset on."""
+    raws = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in values]
+    messages: Any = [Said(raw, first + number, partition) for number, raw in enumerate(raws)]
+    made = Batch()
+    made.take(partition, messages, first)
+    return made
+
+
+def offsets(folder: Path) -> list[int]:
+    """What is recorded."""
+    return sorted(collect(lambda: scan(folder))["offset"].to_list())
+
+
+def test_a_full_disk(writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what it waits for, leaves nothing half written, and goes on when there is room."""
+    real, states = landing.write_file, list[str | None]()
+
+    def full(path: Path, rows: Any) -> None:
+        states.append(writer.away)
+        real(path, rows)
+        if len(states) < 3:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(landing, "write_file", full)
+    assert writer.write(batch(session("r")), threading.Event())
+    assert offsets(tmp_path) == [0, 1, 2, 3]
+    assert "no space left" in str(states[1])
+    assert writer.away is None
+    assert [list(each.iterdir()) for each in (tmp_path / STAGING).iterdir()] == [[]]
+
+
+def test_another_failure_of_the_disk(writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the recorder; nothing is in place."""
+
+    def failing(*_: Any) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(landing, "write_file", failing)
+    with pytest.raises(OSError, match="input/output"):
+        writer.write(batch(session("r")), threading.Event())
+    assert offsets(tmp_path) == []
+
+
+def test_letters_come_first(writer: Writer, box: Box, tmp_path: Path) -> None:
+    """While a letter is not confirmed nothing is in place; the range of the file covers its record."""
+    box.refusals = 2
+    assert writer.write(batch([b"{", action("click", "r"), b"{"], first=7), threading.Event())
+    assert [why.reason for _, why in box.sent] == ["deserialize"] * 2
+    assert offsets(tmp_path) == [8]
+    assert [(each.first, each.last) for each in data_files(tmp_path)] == [(7, 9)]
+
+
+def test_abandoned(writer: Writer, box: Box, tmp_path: Path) -> None:
+    """A batch whose partitions go away while it waits leaves nothing behind."""
+    box.refusals = 1_000_000
+    abandoned, told = threading.Event(), list[bool]()
+    thread = threading.Thread(target=lambda: told.append(writer.write(batch([b"{"]), abandoned)), name="record-test")
+    thread.start()
+    eventually(lambda: writer.away, "it waits", seconds=5)
+    abandoned.set()
+    thread.join(5)
+    assert told == [False]
+    assert list(data_files(tmp_path)) == []
+
+
+def test_what_is_forgotten_while_it_waits(writer: Writer, box: Box, tmp_path: Path) -> None:
+    """Each try looks anew: a user who is erased meanwhile is not recorded."""
+    box.refusals = 1_000_000
+    told = list[bool]()
+    values: list[dict[str, Any] | bytes] = [*session("r", user="h1"), *session("s", user="h2"), b"{"]
+    waiting = batch(values)
+    thread = threading.Thread(target=lambda: told.append(writer.write(waiting, threading.Event())), name="record-test")
+    thread.start()
+    eventually(lambda: writer.away, "it waits", seconds=5)
+    remember(tmp_path, "user", "h1", "k", datetime.now(UTC))
+    box.refusals = 0
+    thread.join(10)
+    assert told == [True]
+    assert offsets(tmp_path) == [4, 5, 6, 7]
+
+
+def test_too_many_letters(writer: Writer, box: Box, tmp_path: Path) -> None:
+    """The writer breaks before one is sent."""
+    with pytest.raises(Broken, match="in a row"):
+        writer.write(batch([b"{"] * 120), threading.Event())
+    assert (box.sent, offsets(tmp_path)) == ([], [])
+
+
+def test_days_and_partitions(writer: Writer, tmp_path: Path) -> None:
+    """A file for each partition and day, all of the batch's range; the range begins where the one before ended."""
+    whole = batch([action("click", "r", at=START + timedelta(days=number % 2)) for number in range(4)], first=10)
+    other: Any = [Said(json.dumps(action("like", "q")).encode(), 105, 1)]
+    whole.take(1, other, 100)  # what lay between, a marker, belongs to it
+    assert writer.write(whole, threading.Event())
+    found = sorted((each.day, each.partition, each.first, each.last) for each in data_files(tmp_path))
+    assert found == [("2026-11-20", 0, 10, 13), ("2026-11-20", 1, 100, 105), ("2026-11-21", 0, 10, 13)]
