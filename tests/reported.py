@@ -1,60 +1,32 @@
 """Reports for tests, of a simulated market as it was recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from schemas.report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
+from schemas.report import Report
 from workers.decide.causes import Finding
 from workers.decide.decide import Outcome
 from workers.decide.look import Said, Told
-from workers.evaluate.cells import ALL
 from workers.evaluate.choice import USUAL
-from workers.evaluate.figures import compare, figures
 from workers.evaluate.reading import Days
+from workers.evaluate.shelves import Windows
 from workers.evaluate.stats import folder_stats
 from workers.evaluate.sums import merged
-from workers.evaluate.told import NotEnough
-from workers.evaluate.told import Told as Measured
-
-
-def shown(measured: Measured) -> Shown:
-    """A figure as a report has it."""
-    if isinstance(measured, NotEnough):
-        return Shown(missing=str(measured))
-    low, high = measured.interval.low, measured.interval.high
-    return Shown(
-        value=measured.value, low=low, high=high, shelves=measured.shelves, users=measured.users,
-        effective=measured.effective, outside=measured.outside,
-    )  # fmt: skip
-
-
-def _all(measured: Mapping[str, Measured]) -> Figures:
-    return {name: shown(each) for name, each in measured.items()}
+from workers.report.build import Clock, build, compared
 
 
 def report(folder: Path, since: date, days: int, niches: Sequence[str] = (), open_days: int = 7) -> Report:
     """The report of a folder of recorded interactions; the second half of the days compared with the first."""
     until, choice = since + timedelta(days=days), replace(USUAL, niches=tuple(niches))
     by_day = list(folder_stats(Days.of(folder, since, until), choice))
-    told = figures(merged(stats for _, stats in by_day), choice, catalogue=60_000)
     one, other = (merged(stats for _, stats in part) for part in (by_day[: days // 2], by_day[days // 2 :]))
-    closed = until - timedelta(days=open_days)
-    return Report(
-        at=datetime(until.year, until.month, until.day, 9, 30, tzinfo=UTC), model=None, since=since, until=until,
-        total=_all(told.by_slice.get(ALL, {})),
-        days=tuple(
-            DayReport(day=day, mature=day < closed, figures=_all(figures(stats, choice).by_slice.get(ALL, {})))
-            for day, stats in by_day
-        ),
-        slices=tuple(SliceReport(by=by, name=name, figures=_all(mine))
-                     for (by, name), mine in told.by_slice.items() if by != "all"),
-        looked=tuple(Looked(surface=surface, layout=layout, places=tuple(map(shown, places)))
-                     for (surface, layout), places in told.looked.items()),
-        listings=told.listings, listings_share=told.listings_share,
-        comparison=Comparison(one="first half", other="second half", figures=_all(compare(one, other, choice))),
-        open_days=open_days,
+    at = datetime(until.year, until.month, until.day, 9, 30, tzinfo=UTC)
+    windows = Windows(purchase=timedelta(days=open_days - 1), cancel=timedelta(days=0))
+    return build(
+        by_day, Clock(at, at, windows), choice, catalogue=60_000,
+        comparison=compared(("first half", one), ("second half", other), choice),
     )  # fmt: skip
 
 

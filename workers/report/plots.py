@@ -7,8 +7,8 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from schemas.report import Comparison, DayReport, Looked, Shown
-from workers.watch import marks, words
-from workers.watch.svg import ACCENT, CARD, INK, OPEN, QUIET, SERIES, Sheet, drawn
+from workers.report import marks, words
+from workers.report.svg import ACCENT, CARD, INK, OPEN, QUIET, SERIES, Sheet, drawn
 
 Size = tuple[int, int]
 NARROW: Size = (380, 230)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from schemas.report import Comparison, Figures, Report, Shown, SliceReport
-from workers.watch import words
+from workers.report import words
 
 _WIDTH = 100
 _SHORT = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from schemas.report import Shown
-from workers.watch import words
-from workers.watch.svg import INK, LINE, Sheet
+from workers.report import words
+from workers.report.svg import INK, LINE, Sheet
 
 _LABEL = 18  # letters that there is room for
 

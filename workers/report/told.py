@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workers.decide.causes import Finding
 from workers.decide.look import Said, Told
-from workers.watch import words
+from workers.report import words
 
 _OUTCOMES = {
     "quiet": ("✓", "Quiet", "Nothing speaks against the live model: nothing is to be done."),

@@ -11,10 +11,10 @@ import pytest
 
 from reported import look, report
 from schemas.report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
+from workers.report import words
+from workers.report.page import page
+from workers.report.table import lines
 from workers.simulate.parquet import write_parquet
-from workers.watch import words
-from workers.watch.page import page
-from workers.watch.table import lines
 
 SINCE, DAYS = date(2026, 9, 1), 4
 EVIL = '</text><script>alert("$x$")</script><b onload=x>\x1b[2J -->'

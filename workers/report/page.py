@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from schemas.report import Comparison, Figures, Looked, Report, Shown, SliceReport
 from workers.decide.look import Told
-from workers.watch import plots, told, words
+from workers.report import plots, told, words
 
 _PAGE = Path(__file__).with_name("page.html")
 _WATCHED = ("nDCG@5", "DCG@5")

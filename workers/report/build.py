@@ -1,0 +1,81 @@
+"""From the sums of days to a report: every figure with its interval, of all, of each day and of each slice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from schemas import report as told
+from workers.evaluate.cells import ALL
+from workers.evaluate.choice import USUAL, Choice
+from workers.evaluate.figures import compare, figures
+from workers.evaluate.shelves import USUAL as USUAL_WINDOWS
+from workers.evaluate.shelves import Windows, day_of
+from workers.evaluate.sums import DayStats, merged
+from workers.evaluate.told import NotEnough, Told
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a report is made, and up to when the records reach: a day is mature by the earlier of the two."""
+
+    at: datetime
+    reached: datetime
+    windows: Windows = USUAL_WINDOWS
+
+    def mature(self, day: date) -> bool:
+        """Whether nothing but late records and erasure can change the figures of `day` any more."""
+        return self.windows.is_mature(day_of(day), min(self.at, self.reached))
+
+
+def build(
+    by_day: Sequence[tuple[date, DayStats]], clock: Clock, choice: Choice = USUAL, *,
+    model: str | None = None, catalogue: int | None = None, comparison: told.Comparison | None = None,
+) -> told.Report:  # fmt: skip
+    """The report of days that follow each other, at least one; `catalogue` is how many listings might have been shown.
+
+    The same sums give the same report, but for `at`.
+    """
+    summed = figures(merged(stats for _, stats in by_day), choice, catalogue)
+    days = tuple(
+        told.DayReport(
+            day=day,
+            mature=clock.mature(day),
+            figures=shown_all(figures(stats, choice).by_slice.get(ALL, {})),
+        )
+        for day, stats in by_day
+    )
+    return told.Report(
+        at=clock.at, model=model, since=by_day[0][0], until=date.fromordinal(by_day[-1][0].toordinal() + 1),
+        total=shown_all(summed.by_slice.get(ALL, {})), days=days,
+        slices=tuple(told.SliceReport(by=by, name=name, figures=shown_all(mine))
+                     for (by, name), mine in summed.by_slice.items() if (by, name) != ALL),
+        looked=tuple(told.Looked(surface=surface, layout=layout, places=tuple(map(shown, places)))
+                     for (surface, layout), places in summed.looked.items()),
+        listings=summed.listings, listings_share=summed.listings_share, comparison=comparison,
+        open_days=sum(not each.mature for each in days),
+    )  # fmt: skip
+
+
+def compared(
+    one: tuple[str, DayStats], other: tuple[str, DayStats], choice: Choice = USUAL
+) -> told.Comparison:  # fmt: skip
+    """The differences of two by name; users who are in both are paired."""
+    return told.Comparison(
+        one=one[0], other=other[0], figures=shown_all(compare(one[1], other[1], choice))
+    )  # fmt: skip
+
+
+def shown_all(measured: Mapping[str, Told]) -> told.Figures:
+    """Figures by name, as a report has them."""
+    return {name: shown(each) for name, each in measured.items()}
+
+
+def shown(measured: Told) -> told.Shown:
+    """A figure as a report has it."""
+    if isinstance(measured, NotEnough):
+        return told.Shown(missing=str(measured))
+    low, high = measured.interval.low, measured.interval.high
+    return told.Shown(
+        value=measured.value, low=low, high=high, shelves=measured.shelves, users=measured.users,
+        effective=measured.effective, outside=measured.outside,
+    )  # fmt: skip
