@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -49,19 +49,30 @@ def stats(shelves: Shelves, choice: Choice = USUAL, scores: Floats | None = None
     return DayStats(dict(sorted(sums.items())), np.unique(shelves.listing[shelves.shown]))
 
 
-def folder_stats(days: Days, choice: Choice = USUAL) -> Iterator[tuple[date, DayStats]]:
-    """What is kept of each day of a folder, in order; never more than two days' shelves are in memory."""
-    wanted = days.each()
+def folder_stats(
+    days: Days, choice: Choice = USUAL, model: str | None = None, wanted: Sequence[date] | None = None
+) -> Iterator[tuple[date, DayStats]]:
+    """What is kept of each day of a folder, or of those `wanted`, in order; of the shelves of `model`, or of all.
+
+    Never more than two days' shelves are in memory.
+    """
+    every = list(days.each() if wanted is None else wanted)
     with ThreadPoolExecutor(_READERS) as pool:
-        waiting = [pool.submit(_of_day, days, day, choice) for day in wanted[:_READERS]]
-        for number, day in enumerate(wanted):
+        waiting = [pool.submit(_of_day, days, day, choice, model) for day in every[:_READERS]]
+        for number, day in enumerate(every):
             yield day, waiting.pop(0).result()
-            if number + _READERS < len(wanted):
-                waiting.append(pool.submit(_of_day, days, wanted[number + _READERS], choice))
+            if number + _READERS < len(every):
+                waiting.append(pool.submit(_of_day, days, every[number + _READERS], choice, model))
 
 
-def _of_day(days: Days, day: date, choice: Choice) -> DayStats:
-    return stats(days.read(day), choice)
+def _of_day(days: Days, day: date, choice: Choice, model: str | None) -> DayStats:
+    shelves = days.read(day)
+    return stats(shelves if model is None else of_model(shelves, model), choice)
+
+
+def of_model(shelves: Shelves, model: str) -> Shelves:
+    """The shelves on which `model` was live: ranked by it alone, or interleaved with an anchor's."""
+    return shelves.pick(np.array([name == model for name in shelves.model.names])[shelves.model.codes])
 
 
 def _measured(shelves: Shelves, ranking: ShelfRanking, choice: Choice) -> dict[Key, Sums]:

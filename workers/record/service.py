@@ -14,13 +14,14 @@ from streams.failures import Broken, CommandFailed, SlowDown
 from streams.hash_key import read_hash_key
 from streams.settings import Settings
 from streams.topics import INTERACTION_LETTER, INTERACTIONS
+from workers.health import HealthServer
 from workers.index.ending import end_within
 from workers.index.letter_limit import LetterLimit
 from workers.index.limits import Endings
 from workers.record.begin import begin_fresh
 from workers.record.compact import Compactor
 from workers.record.files import interactions_folder
-from workers.record.health import HealthServer, Seen
+from workers.record.health import Seen, document
 from workers.record.holdings import Holdings
 from workers.record.landing import Staging
 from workers.record.letters import Letters
@@ -98,7 +99,9 @@ def _beside(recorder: Recorder, chosen: Chosen, folder: Path) -> tuple[HealthSer
 
     server = None
     if chosen.metrics_port is not None:
-        server = HealthServer(chosen.metrics_host, chosen.metrics_port, seen).start()
+        server = HealthServer(
+            chosen.metrics_host, chosen.metrics_port, lambda: document(time.monotonic(), seen())
+        ).start()
     compactor = Compactor(folder, recorder.fail)
     if chosen.merge and not chosen.once:
         compactor.start()
