@@ -54,7 +54,7 @@ def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[Part
     topics = {topic for topic, _ in committed}
     if group.startswith(settings.named("lookalike-index-")):
         topics |= {settings.named(topic) for topic in LISTING_TOPICS}
-    if group == settings.named("lookalike-record"):
+    if group in (settings.named("lookalike-record"), settings.named("lookalike-evaluate")):
         topics.add(settings.named(INTERACTIONS))
     there = client.list_topics(timeout=10).topics
     places = [(topic, partition) for topic in sorted(topics & set(there)) for partition in there[topic].partitions]

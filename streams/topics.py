@@ -1,5 +1,6 @@
 """Every topic, declared once, and what creates or checks them."""
 
+import time
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
@@ -54,7 +55,8 @@ TOPICS = (
     Topic(TAKEDOWN, 1, "compact", {"max.compaction.lag.ms": str(DAY_MS)}),
     Topic(INTERACTIONS, LISTING_PARTITIONS, "delete", _kept(90, segment_ms=str(DAY_MS))),
     Topic(INTERACTION_LETTER, 1, "delete", _kept(30, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
-    Topic(REPORTS, 1, "compact", {}),
+    # The last report of each model; one of many categories is larger than Kafka's usual megabyte.
+    Topic(REPORTS, 1, "compact", {"max.message.bytes": "8000000"}),
     # One record a decision, keyed by its id: whoever trains reads it from the start and does each once.
     Topic(RETRAIN, 1, "delete", _kept(365)),
 )
@@ -111,6 +113,22 @@ def check(settings: Settings, client: AdminClient | None = None) -> list[TopicRe
     found = {name: (len(there[name].partitions), configs[name]) for name in names}
     listing_counts = {found[name][0] for name in map(settings.named, LISTING_TOPICS) if name in found}
     return [_compare(topic, found.get(settings.named(topic.name)), listing_counts, settings) for topic in TOPICS]
+
+
+def await_topics(settings: Settings, *names: str, seconds: float = 10.0) -> None:
+    """Wait a while for topics to be created, by whoever starts everything at once; CommandFailed (2) where they lack.
+
+    Raises CommandFailed (3) where Kafka is away.
+    """
+    client, deadline = await_kafka(settings), time.monotonic() + seconds
+    while True:
+        there = client.list_topics(timeout=10).topics
+        missing = [name for name in map(settings.named, names) if name not in there]
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"topic {missing[0]} is missing; `lookalike topics create` creates it", 2)
+        time.sleep(0.2)
 
 
 def _compare(

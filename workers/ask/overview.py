@@ -4,10 +4,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from schemas.report import Report, Shown
 from streams.clients import await_kafka
 from streams.dead_letters import by_reason, letters
 from streams.failures import CommandFailed, SlowDown
 from streams.lag import lag, members, our_groups
+from streams.reports import last_report
 from streams.settings import Settings
 from workers.vectors.census import rows_by_status, tombstones
 from workers.vectors.client import answering, connect
@@ -18,7 +20,7 @@ def overview(settings: Settings) -> dict[str, Any]:
     """The fields of `lookalike status --json`; what can't be asked is None, and named in `down`."""
     found: dict[str, Any] = {
         "model": None, "collection": None, "rows": None, "tombstones": None, "lag": None, "workers": None,
-        "recorders": None, "dead_letters": None, "dead_letters_by_reason": None, "down": [],
+        "recorders": None, "evaluation": None, "dead_letters": None, "dead_letters_by_reason": None, "down": [],
     }  # fmt: skip
     for part in (_from_milvus, _from_kafka):
         try:
@@ -40,6 +42,17 @@ def _from_milvus(settings: Settings) -> dict[str, Any]:
         }  # fmt: skip
 
 
+def _evaluation(last: Report | None) -> dict[str, Any] | None:
+    """The last report's headline: when it was made, of which model and days, nDCG@5 with its interval."""
+    if last is None:
+        return None
+    figure = last.total.get("nDCG@5", Shown(missing="not measured"))
+    return {
+        "at": last.at, "model": last.model, "since": last.since, "until": last.until,
+        "nDCG@5": figure.value, "low": figure.low, "high": figure.high, "missing": figure.missing,
+    }  # fmt: skip
+
+
 def _from_kafka(settings: Settings) -> dict[str, Any]:
     client = await_kafka(settings, 5.0)
     groups = our_groups(client, settings)
@@ -49,6 +62,7 @@ def _from_kafka(settings: Settings) -> dict[str, Any]:
         "lag": sum(each.lag for each in lag(settings, groups)),
         "workers": members(client, index_groups),
         "recorders": members(client, [group for group in groups if group == settings.named("lookalike-record")]),
+        "evaluation": _evaluation(last_report(settings)),
         "dead_letters": len(found),
         "dead_letters_by_reason": by_reason(found),
     }

@@ -81,9 +81,19 @@ def _status_page(found: dict[str, Any]) -> str:
         *((f"  {reason}", count) for reason, count in (found["dead_letters_by_reason"] or {}).items()),
         ("index workers", found["workers"]),
         ("recorders", found["recorders"]),
+        ("last evaluation", _evaluation(found["evaluation"])),
         ("down", ", ".join(found["down"]) or "nothing"),
     ]
     return "\n".join(f"{name:<20}{'–' if value is None else value}" for name, value in rows)
+
+
+def _evaluation(last: dict[str, Any] | None) -> str | None:
+    if last is None:
+        return None
+    value = (
+        last["missing"] if last["nDCG@5"] is None else f"{last['nDCG@5']:.3f} ({last['low']:.3f} to {last['high']:.3f})"
+    )
+    return f"nDCG@5 {value}, {last['since']} to before {last['until']}, made {last['at']:%Y-%m-%d %H:%M} UTC"
 
 
 def explain(

@@ -135,6 +135,41 @@ def record(
     run_recorder(settings_of(context), chosen)
 
 
+@app.command()
+def evaluate(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="One round, then end with exit status 0.")] = False,
+    days: Annotated[int, typer.Option(min=1, max=366, help="The newest days that a report is of.")] = 28,
+    niche: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A category that is told by name; may be repeated.")
+    ] = None,
+    every: Annotated[float, typer.Option(min=1, max=3_600, help="Seconds between two rounds.")] = 15.0,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
+    grace: Annotated[float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; nothing can be lost.")] = 15.0,
+    ready_file: Annotated[Path | None, typer.Option(help="Write where /health is to this file once it runs.")] = None,
+) -> None:
+    """Evaluate the live model from what is recorded, all the time; close days as evidence, and decide on retraining.
+
+    Reports go to `evaluation-reports`, requests to `retrain-requested`; `lookalike evaluate` and `lookalike triggers`
+    show them.
+
+    Example: lookalike worker evaluate --days 28 --niche fashion/vintage --metrics-port 9102
+    """
+    from workers.evaluate.choice import USUAL
+    from workers.watch.evaluator import Scope
+    from workers.watch.service import Chosen, run_evaluator
+
+    scope = Scope(days=days, choice=replace(USUAL, niches=tuple(niche or ())))
+    chosen = Chosen(
+        scope=scope, every=every, once=once, metrics_port=metrics_port, metrics_host=metrics_host,
+        ready_file=ready_file, grace=grace,
+    )  # fmt: skip
+    run_evaluator(settings_of(context), chosen)
+
+
 def _delays(text: str) -> tuple[float, ...]:
     """Seconds, with commas between them; none of them above a day.
 

@@ -129,6 +129,11 @@ class Store:
         )  # fmt: skip
         return [_day(row) for row in rows]
 
+    def last_day(self) -> date | None:
+        """The last day that was closed, of any model and source."""
+        found = self._file.execute("select max(day) from day").fetchone()[0]
+        return None if found is None else date.fromisoformat(found)
+
     def write_step(
         self, notes: Mapping[str, str], decision: tuple[str, str] | None, now: datetime
     ) -> None:  # fmt: skip

@@ -15,8 +15,8 @@ from workers.decide.readings import Reading, against_reference, concurrent
 from workers.decide.requests import Log, emit
 from workers.decide.rules import Rules
 from workers.decide.signs import Signs
-from workers.decide.units import DCG, LEAD
-from workers.evaluate.shelves import USUAL, Windows, day_of
+from workers.decide.units import DCG, EVIDENCE, LEAD
+from workers.evaluate.shelves import Windows, day_of
 
 Gather = Callable[[Reading | None], Signs]
 """The signs of now; asked with the strongest alarm (its `since` parts before from after), None where there is none."""
@@ -64,7 +64,7 @@ class Asked:
     now: datetime
     hand: str | None = None
     dry: bool = False
-    windows: Windows = USUAL
+    windows: Windows = EVIDENCE
     """What decides when a day has matured, for the words about the next look."""
 
 

@@ -1,6 +1,7 @@
 """From shelves of a matured day to units of evidence: one a user and day (concurrent), or user, day and stratum."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +9,16 @@ from numpy.typing import NDArray
 from workers.decide.evidence import Day
 from workers.evaluate.measures import Measure
 from workers.evaluate.rankings import as_shown
-from workers.evaluate.shelves import DRAWN, TEAMS, Shelves, date_of
+from workers.evaluate.shelves import DRAWN, TEAMS, Shelves, Windows, date_of
 
 Floats = NDArray[np.float64]
+
+EVIDENCE = Windows(purchase=timedelta(days=2), cancel=timedelta(days=1))
+"""What counts as evidence: shorter than what counts in figures, so that a day is tested three days after it, not 21.
+
+Two days hold most purchases that follow from a shelf, and what comes later is lost to both teams, and to the days
+before, alike.
+"""
 
 CREDIT = np.array([0.0, 1.0, 2.0, 3.0])
 """Of an item by its grade: nothing, click, like, purchase."""

@@ -19,7 +19,9 @@ from workers.evaluate.shelves import DRAWN, STATUSES, TEAMS, USUAL, Coded, Hashe
 from workers.record.scan import collect, scan
 
 _WORDS = ("surface", "layout", "model", "anchor", "policy", "variant", "app_version")
-_HEADS = ("request_id", "at", "partition", "offset", "category", "user", "drawn", *_WORDS, "items")
+_HEADS = (
+    "request_id", "at", "partition", "offset", "category", "user", "query", "query_kind", "drawn", *_WORDS, "items",
+)  # fmt: skip
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
 
@@ -56,7 +58,7 @@ class Days:
         Where `reports_seen` is false every shelf counts as visible and every item as seen; not given, it is whether the
         folder has any `seen` at all.
         """
-        reports = _has_seen(folder) if reports_seen is None else reports_seen
+        reports = has_seen(folder) if reports_seen is None else reports_seen
         actions = read_actions(folder, since, until, windows)
         return cls(folder, since, until, windows, reports, actions, _repeated(folder, since, until))
 
@@ -111,7 +113,8 @@ def _widened(values: NDArray[Any], width: int) -> NDArray[Any]:
     return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=rest)
 
 
-def _has_seen(folder: Path) -> bool:
+def has_seen(folder: Path) -> bool:
+    """Whether anything recorded here says what was seen: a shop that does not report it has no such record at all."""
     return collect(lambda: scan(folder, columns=("event",)).filter(pl.col("event") == "seen").head(1)).height > 0
 
 
@@ -127,7 +130,7 @@ def _repeated(folder: Path, since: date, until: date) -> NDArray[np.int64]:
 def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
     """A day's shelves, before anything came of them."""
     items, rows, places = _items(table["items"])
-    shape = (len(table), int(places.max(initial=-1)) + 1)
+    shape = (len(table), int(places.max(initial=0)) + 1)  # one place of padding where all shelves are empty
 
     def spread(values: Any, fill: float = 0) -> NDArray[Any]:
         values = np.asarray(values)
@@ -136,10 +139,12 @@ def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
         return matrix
 
     at, user = table["at"].dt.epoch("us").to_numpy(), hash64(table["user"])
+    of_listing = (table["query_kind"] == "listing").fill_null(value=False).to_numpy()
     categories = _names(pl.concat((items["category"], table["category"])))
     return made(
         spread(hash64(items["listing_id"])),
-        at=at, user=np.where(user == 0, mix(requests), user), drawn=_codes(table["drawn"], DRAWN),
+        at=at, user=np.where(user == 0, mix(requests), user), request=requests,
+        query=np.where(of_listing, hash64(table["query"]), 0), drawn=_codes(table["drawn"], DRAWN),
         category=_codes(table["category"], categories), categories=categories,
         position=spread(items["position"].cast(pl.Int16)), propensity=spread(items["propensity"], np.nan),
         score=spread(items["score"], np.nan), team=spread(_codes(items["team"], TEAMS)),

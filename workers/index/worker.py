@@ -1,7 +1,6 @@
 """One index worker as a process: load the model, prepare the collections, run the app until a signal or a failure."""
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from workers.index.pipeline import Pipeline
 from workers.models.encoder import Device, SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import ImageEncoder
+from workers.ready import tell_ready
 from workers.vectors.client import answering, connect
 from workers.vectors.collection import live, prepare
 from workers.vectors.store import Store
@@ -130,15 +130,7 @@ async def _serve(chosen: Chosen, who: Who, index: IndexApp) -> tuple[web.AppRunn
 
 async def _tell_ready(index: IndexApp, ready_file: Path | None, health: str | None) -> None:
     await index.assigned.wait()
-    if ready_file is not None:
-        await asyncio.to_thread(_write, ready_file, json.dumps({"health": health}))
-
-
-def _write(path: Path, text: str) -> None:
-    """Written whole, then renamed: whoever waits for it never reads half of it."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
+    await asyncio.to_thread(tell_ready, ready_file, health)
 
 
 def _check_topics(settings: Settings) -> None:

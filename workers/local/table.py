@@ -12,13 +12,13 @@ def processes(settings: Settings, workers: int) -> list[list[Process]]:
     """Every process of the stack, by stages: a stage starts when the one before it is running."""
     return [
         [kafka.process(settings), milvus.process(settings)],
-        [*(_worker(settings, "index", number) for number in range(1, workers + 1)), *_recorder(settings, workers)],
+        [*(_worker(settings, "index", number) for number in range(1, workers + 1)), *_watchers(settings, workers)],
     ]
 
 
-def _recorder(settings: Settings, workers: int) -> list[Process]:
-    """The recorder, beside whatever workers there are; servers alone are servers alone."""
-    return [_worker(settings, "record", 1)] if workers else []
+def _watchers(settings: Settings, workers: int) -> list[Process]:
+    """The recorder and the evaluator, beside whatever workers there are; servers alone are servers alone."""
+    return [_worker(settings, kind, 1) for kind in ("record", "evaluate")] if workers else []
 
 
 def serving(settings: Settings, port: int) -> Process:

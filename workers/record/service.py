@@ -1,6 +1,5 @@
 """One recorder as a process: it records until a signal, a failure, or the end of the log where that is asked for."""
 
-import json
 import signal
 import threading
 import time
@@ -9,15 +8,15 @@ from pathlib import Path
 
 import structlog
 
-from streams.clients import await_kafka
 from streams.failures import Broken, CommandFailed, SlowDown
 from streams.hash_key import read_hash_key
 from streams.settings import Settings
-from streams.topics import INTERACTION_LETTER, INTERACTIONS
+from streams.topics import INTERACTION_LETTER, INTERACTIONS, await_topics
 from workers.health import HealthServer
 from workers.index.ending import end_within
 from workers.index.letter_limit import LetterLimit
 from workers.index.limits import Endings
+from workers.ready import tell_ready
 from workers.record.begin import begin_fresh
 from workers.record.compact import Compactor
 from workers.record.files import interactions_folder
@@ -28,7 +27,6 @@ from workers.record.letters import Letters
 from workers.record.recorder import GROUP, Bounds, Recorder
 from workers.record.writer import Writer
 
-TOPICS_SECONDS = 10.0
 _EXIT_SECONDS = 1.0  # of the grace time, for the interpreter's own end
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +55,7 @@ def run_recorder(settings: Settings, chosen: Chosen) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _check_topics(settings)
+    await_topics(settings, INTERACTIONS, INTERACTION_LETTER)
     folder = interactions_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -115,27 +113,6 @@ def _loop(recorder: Recorder, chosen: Chosen, stop: threading.Event, server: Hea
         if not ready and recorder.partitions is not None:
             ready = True
             _log.info("started", partitions=recorder.partitions)
-            if chosen.ready_file is not None:
-                _write(chosen.ready_file, json.dumps({"health": None if server is None else server.address}))
+            tell_ready(chosen.ready_file, None if server is None else server.address)
         if chosen.once and recorder.drained():
             return
-
-
-def _write(path: Path, text: str) -> None:
-    """Written whole, then renamed: whoever waits for it never reads half of it."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
-
-
-def _check_topics(settings: Settings) -> None:
-    """Wait a while for the topics to be created, by whoever starts everything at once, then insist on them."""
-    client, deadline = await_kafka(settings), time.monotonic() + TOPICS_SECONDS
-    while True:
-        there = client.list_topics(timeout=10).topics
-        missing = [name for name in map(settings.named, (INTERACTIONS, INTERACTION_LETTER)) if name not in there]
-        if not missing:
-            return
-        if time.monotonic() > deadline:
-            raise CommandFailed(f"topic {missing[0]} is missing; `lookalike topics create` creates it", 2)
-        time.sleep(0.2)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import json
 import socket
 import time
 from collections.abc import Generator
@@ -21,6 +20,7 @@ from streams.settings import Settings
 from workers.images.limits import ImageLimits
 from workers.index.ending import end_within, stop_on_signals
 from workers.models.encoder import Device
+from workers.ready import tell_ready
 from workers.serve import metrics
 from workers.serve.answerer import Answerer, Means
 from workers.serve.answerer import Chosen as Rules
@@ -185,7 +185,4 @@ class _Server:
     def _tell_ready(self, listening: socket.socket) -> None:
         address = address_of(listening)
         _log.info("started", address=address, docs=f"{address}/docs", model=self._seen.model)
-        if self._chosen.ready_file is not None:
-            new = self._chosen.ready_file.with_name(f"{self._chosen.ready_file.name}.new")
-            new.write_text(json.dumps({"health": f"{address}/health"}))
-            new.replace(self._chosen.ready_file)
+        tell_ready(self._chosen.ready_file, f"{address}/health")

@@ -1,0 +1,81 @@
+"""How much of what is nearest the index finds: its own search against one that looks nearly everywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymilvus import MilvusClient
+
+from workers.vectors.candidates import EF
+from workers.vectors.client import read
+from workers.vectors.collection import METRIC, Collections
+from workers.vectors.row import VECTOR_FIELD
+
+QUERIES, DEPTH = 64, 10
+_WIDE = 4_096
+"""`ef` of the search that stands for an exact one: below so many rows it is exact, above it misses next to nothing."""
+_FIRST = 16_384 - QUERIES
+"""Milvus skips no more rows than that."""
+_SECONDS = 30.0
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows drawn from a collection: `ids` (n,) and their vectors (n, d), of length 1."""
+
+    ids: tuple[str, ...]
+    vectors: Vectors
+
+
+def sample(client: MilvusClient, collections: Collections, expression: str = "", seed: int = 0) -> Sample:
+    """Up to QUERIES rows that meet a filter, from a place drawn by `seed`. Raises SlowDown where Milvus is away."""
+    where = expression or 'listing_id >= ""'
+    count = int(_asked(client, collections, where, output_fields=["count(*)"])[0]["count(*)"])
+    skipped = int(np.random.default_rng(seed).integers(0, max(1, min(count - QUERIES, _FIRST))))
+    fields = ["listing_id", VECTOR_FIELD]
+    rows = _asked(client, collections, where, output_fields=fields, limit=QUERIES, offset=skipped)
+    vectors = np.array([row[VECTOR_FIELD] for row in rows], np.float32).reshape(len(rows), -1)
+    return Sample(tuple(row["listing_id"] for row in rows), vectors)
+
+
+def recall(client: MilvusClient, collections: Collections, drawn: Sample) -> float | None:
+    """recall@10 of the index at its usual `ef`, the mean over the sample; None where that is empty."""
+    if not drawn.ids:
+        return None
+    usual, wide = (_nearest(client, collections, drawn.vectors, ef) for ef in (EF, _WIDE))
+    return overlap(usual, wide)
+
+
+def overlap(found: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -> float:
+    """The mean share of what is wanted that was found.
+
+    >>> overlap([["a", "b"], ["c"]], [["a", "c"], ["c"]])
+    0.75
+    """
+    return float(np.mean([len(set(mine) & set(best)) / len(best) for mine, best in zip(found, wanted, strict=True)]))
+
+
+def count_since(client: MilvusClient, collections: Collections, microseconds: int) -> int:
+    """How many rows were listed at that time or later."""
+    where = f"listed_at >= {microseconds}"
+    return int(_asked(client, collections, where, output_fields=["count(*)"])[0]["count(*)"])
+
+
+def _nearest(client: MilvusClient, collections: Collections, vectors: Vectors, ef: int) -> list[list[str]]:
+    search = partial(
+        client.search, collections.listings, vectors.tolist(), limit=DEPTH, output_fields=["listing_id"],
+        search_params={"metric_type": METRIC, "params": {"ef": ef}}, consistency_level="Bounded", timeout=_SECONDS,
+    )  # fmt: skip
+    return [[hit["entity"]["listing_id"] for hit in hits] for hits in read(client, collections.listings, search)]
+
+
+def _asked(client: MilvusClient, collections: Collections, where: str, **more: Any) -> list[dict[str, Any]]:
+    ask = partial(
+        client.query, collections.listings, where, consistency_level="Bounded", timeout=_SECONDS, **more
+    )  # fmt: skip
+    return [dict(row) for row in read(client, collections.listings, ask)]

@@ -1,0 +1,135 @@
+"""One round of evaluation: restate the figures from what is recorded, close the days that are whole, decide.
+
+    snapshot ▸ live model ▸ sums of changed days ▸ report ▸ publish ▸ commit how far it is
+    whole until ▸ days that matured ▸ evidence ▸ look (signs, causes, rules) ▸ at most one request
+
+Figures are kept in memory alone, for they follow from the files. Evidence and decisions are written once, before they
+are told. So a crash anywhere costs a round.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from schemas.report import Report
+from streams.settings import Settings
+from streams.topics import INTERACTIONS
+from workers.decide.evidence import Day, Store
+from workers.decide.look import Asked, Told, look
+from workers.decide.requests import RetrainLog
+from workers.decide.rules import read_rules
+from workers.decide.units import EVIDENCE
+from workers.evaluate.choice import USUAL, Choice
+from workers.evaluate.reach import reached
+from workers.evaluate.shelves import USUAL as WINDOWS
+from workers.evaluate.shelves import day_of
+from workers.report.build import Clock, build
+from workers.watch import metrics
+from workers.watch.broker import Broker
+from workers.watch.closing import due, evidence
+from workers.watch.gather import Around
+from workers.watch.kept import Kept
+from workers.watch.live import Live, live
+from workers.watch.publish import Reports
+from workers.watch.snapshot import Snapshot
+from workers.watch.standing import Stands
+from workers.watch.whole import whole_until
+
+GROUP = "lookalike-evaluate"
+_RECALLS = "recalls"
+_DAY = timedelta(days=1)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the operator chose: how many days a report is of, and what is measured."""
+
+    days: int = 28
+    choice: Choice = USUAL
+
+
+class Evaluator:
+    """Evaluates one folder of interactions, round by round; one process at a time (`service` sees to that)."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, store: Store, scope: Scope, beat: Callable[[], None]
+    ) -> None:  # fmt: skip
+        self._settings, self._folder, self._store, self._scope, self._beat = settings, folder, store, scope, beat
+        self._kept = Kept(folder, scope.choice, WINDOWS)
+        self._reports, self._broker = Reports(settings), Broker(settings)
+        self._stands = Stands(settings, json.loads(store.note(_RECALLS) or "{}"))
+        self._looked: date | None = None
+        self._committed: dict[int, int] = {}
+
+    def round(self) -> Report | None:
+        """Measure, and decide where a day has become whole; None where nothing is recorded yet.
+
+        Raises SlowDown or CommandFailed (3) where Kafka is away: the next round does what this one could not.
+        """
+        now = Snapshot.take(self._folder, self._settings.named(INTERACTIONS))
+        newest = reached(self._folder)
+        found = None if newest is None else live(self._folder, newest.date() - 90 * _DAY, newest.date() + _DAY)
+        if newest is None or found is None:
+            return None
+        report = self._measure(now, newest, found)
+        self._decide(now, found)
+        return report
+
+    def _measure(self, now: Snapshot, newest: datetime, found: Live) -> Report:
+        with metrics.STAGE_SECONDS.labels("figures").time():
+            until = newest.date() + _DAY
+            days = self._kept.refresh(now, found.model, until - self._scope.days * _DAY, until, self._beat)
+            clock = Clock(datetime.now(UTC), newest, WINDOWS)
+            report = build(days, clock, self._scope.choice, model=found.model or None)
+        metrics.show(report)
+        metrics.REACHED.set(newest.timestamp())
+        if self._reports.publish(report):
+            metrics.REPORTS.inc()
+            _log.info("reported", model=report.model, until=str(report.until), open_days=report.open_days)
+        if now.recorded != self._committed:
+            self._broker.finished(dict(now.recorded), GROUP)
+            self._committed = dict(now.recorded)
+        return report
+
+    def _decide(self, now: Snapshot, found: Live) -> None:
+        """Close what is whole, day by day in order, and look after each: so a long backlog comes to what it would have.
+
+        The first time it looks in any case, for a crash may have come between a day's closing and its look.
+        """
+        rules = read_rules(self._settings)
+        until = whole_until(self._settings, self._folder, datetime.now(UTC))
+        if until is None:
+            return
+        last = max(filter(None, (self._store.last_day(), self._looked)), default=None)
+        days = due(list(now.days), last, until)
+        around = Around(self._settings, self._folder, self._store, rules, found, self._broker, self._stands)
+
+        def look_at(units: Sequence[Day], at: datetime) -> Told:
+            with metrics.STAGE_SECONDS.labels("decision").time():
+                return look(self._store, units, around, rules, RetrainLog(self._settings), Asked(now=at))
+
+        if self._looked is None and not days:
+            look_at([], until)
+        for day, units in zip(days, evidence(self._folder, days), strict=True):
+            told = look_at(units, min(until, EVIDENCE.matures(day_of(day)) + _DAY))
+            self._looked = day
+            self._beat()
+            _told(day, units, told)
+        self._looked = self._looked or last or date.min
+        if json.dumps(self._stands.first) != self._store.note(_RECALLS):
+            self._store.write_step({_RECALLS: json.dumps(self._stands.first)}, None, datetime.now(UTC))
+
+
+def _told(day: date, units: Sequence[Day], told: Told) -> None:
+    metrics.CLOSED.inc()
+    if told.decision_id is not None:
+        metrics.REQUESTS.inc()
+    _log.info(
+        "looked", day=str(day), units=sum(len(each.codes) for each in units), outcome=told.outcome.kind,
+        says=told.outcome.says, decision=told.decision_id,
+    )  # fmt: skip

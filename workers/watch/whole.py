@@ -1,0 +1,46 @@
+"""Up to when the record is whole: a day is closed as evidence only when nothing of it can still be on its way."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from streams.lag import lag
+from streams.settings import Settings
+from workers.evaluate.reach import reached
+from workers.record.files import data_files
+from workers.record.recorder import GROUP
+from workers.record.scan import collect
+
+_NOTHING = datetime.min.replace(tzinfo=UTC)
+
+
+def whole_until(settings: Settings, folder: Path, now: datetime) -> datetime | None:
+    """The time of events up to which all that Kafka has is recorded; None where nothing is.
+
+    A clock of events, as in stream processing a watermark: the newest event, or `now`, or the newest event of a
+    partition that is not read to its end, whichever is earliest. So a backlog that is read in an hour closes its days
+    in their order, each when it is whole, and a recorder that stands still closes none. Raises CommandFailed (exit 3)
+    where Kafka is away.
+    """
+    unread = {each.partition for each in lag(settings, [settings.named(GROUP)]) if each.lag}
+    newest = reached(folder)
+    if newest is None:
+        return None
+    return min(now, newest, *(_newest(folder, partition) for partition in unread))
+
+
+def _newest(folder: Path, partition: int) -> datetime:
+    """The newest event of the last batch of a partition; the beginning of time where that has none."""
+    newest = collect(lambda: _last_batch(folder, partition).select(pl.col("at").max())).item()
+    return newest if isinstance(newest, datetime) else _NOTHING
+
+
+def _last_batch(folder: Path, partition: int) -> pl.LazyFrame:
+    """The records of the highest range of offsets; a batch that spans several days has a file in each."""
+    files = [each for each in data_files(folder) if each.partition == partition]
+    last = max((each.last for each in files), default=0)
+    paths = [each.path for each in files if each.last == last]
+    if not paths:
+        return pl.LazyFrame(schema={"at": pl.Datetime("us", "UTC")})
+    return pl.scan_parquet(paths, hive_partitioning=False, glob=False)
