@@ -1,4 +1,4 @@
-"""The program `lookalike`: one file a family of commands, gathered here."""
+"""The program `lookalike`: one file a family of commands, named here and imported when it is asked for."""
 
 import sys
 from pathlib import Path
@@ -10,27 +10,36 @@ from confluent_kafka import KafkaException
 from streams.failures import CommandFailed, SlowDown
 from streams.log import set_up_log
 from streams.settings import read_settings
-from workers.cli import (
-    ask,
-    audit,
-    decide,
-    demo,
-    events,
-    letters,
-    look,
-    models,
-    publish,
-    record,
-    serve,
-    simulate,
-    stack,
-    withdraw,
-    worker,
-)
+from workers.cli.loaded import program_of
 from workers.cli.output import say
 
 app = typer.Typer(
     name="lookalike",
+    cls=program_of(
+        {
+            "up": "stack:up",
+            "down": "stack:down",
+            "demo": "demo:demo",
+            "publish": "publish:publish",
+            "neighbors": "ask:neighbors",
+            "serve": "serve:serve",
+            "lag": "look:lag",
+            "status": "look:status",
+            "explain": "look:explain",
+            "audit": "audit:audit",
+            "refetch": "audit:refetch",
+            "triggers": "decide:triggers",
+            "topics": "events:topics",
+            "dead-letters": "letters:app",
+            "schema": "events:schema",
+            "simulate": "simulate:simulate",
+            "takedown": "withdraw:takedown",
+            "erase": "withdraw:erase",
+            "compact": "record:compact",
+            "models": "models:app",
+            "worker": "worker:app",
+        }
+    ),
     help="Visually similar items for a marketplace: listings in by Kafka, neighbours out of Milvus.",
     epilog="Example: lookalike up --detach && lookalike publish --images ~/Pictures && lookalike status",
     no_args_is_help=True,
@@ -52,29 +61,6 @@ def program(
     settings = read_settings(kafka=kafka, milvus=milvus, prefix=prefix, data=data, log=log)
     set_up_log(settings.log)
     context.obj = settings
-
-
-app.command()(stack.up)
-app.command()(stack.down)
-app.command()(demo.demo)
-app.command()(publish.publish)
-app.command()(ask.neighbors)
-app.command()(serve.serve)
-app.command()(look.lag)
-app.command()(look.status)
-app.command()(look.explain)
-app.command()(audit.audit)
-app.command()(audit.refetch)
-app.command()(decide.triggers)
-app.add_typer(events.topics, name="topics")
-app.add_typer(letters.app, name="dead-letters")
-app.command()(events.schema)
-app.command()(simulate.simulate)
-app.command()(withdraw.takedown)
-app.command()(withdraw.erase)
-app.command()(record.compact)
-app.add_typer(models.app, name="models")
-app.add_typer(worker.app, name="worker")
 
 
 def main() -> None:
