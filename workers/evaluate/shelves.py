@@ -97,6 +97,10 @@ class Shelves:
     """Days since 1970, UTC."""
     user: Hashes
     """Never 0: where the user is not known, the request stands for itself."""
+    request: Hashes
+    """Of its request id; 0 where it is not known."""
+    query: Hashes
+    """The listing under which it stands; 0 where it stands under none: a picture, words."""
     visible: Flags
     """Somebody had it before them: a place was seen or acted on, or the shop does not report what is seen."""
     drawn: NDArray[np.int8]
@@ -182,7 +186,8 @@ def made(listing: ArrayLike, **columns: Any) -> Shelves:
     at = given.get("at", np.zeros(n, np.int64))
     defaults: dict[str, Any] = {
         "at": at, "day": (at // 86_400_000_000).astype(np.int32), "user": np.arange(1, n + 1, dtype=np.uint64),
-        "visible": some(shown), "drawn": np.zeros(n, np.int8), "category": np.zeros(n, np.int32),
+        "request": np.zeros(n, np.uint64), "query": np.zeros(n, np.uint64), "visible": some(shown),
+        "drawn": np.zeros(n, np.int8), "category": np.zeros(n, np.int32),
         "surface": word, "layout": word, "model": word, "anchor": word, "policy": word, "variant": word,
         "app_version": word, "listing": listings, "position": places.astype(np.int16), "grade": grade,
         "clicked": grade > NONE, "seen": shown, "propensity": np.full(listings.shape, np.nan),
@@ -194,10 +199,10 @@ def made(listing: ArrayLike, **columns: Any) -> Shelves:
 
 
 _TYPES: dict[str, Any] = {
-    "at": np.int64, "day": np.int32, "user": np.uint64, "visible": np.bool_, "drawn": np.int8, "category": np.int32,
-    "position": np.int16, "grade": np.int8, "clicked": np.bool_, "seen": np.bool_, "propensity": np.float64,
-    "score": np.float64, "team": np.int8, "item_category": np.int32, "seller": np.uint64, "status": np.int8,
-    "listed_at": np.int64,
+    "at": np.int64, "day": np.int32, "user": np.uint64, "request": np.uint64, "query": np.uint64,
+    "visible": np.bool_, "drawn": np.int8, "category": np.int32, "position": np.int16, "grade": np.int8,
+    "clicked": np.bool_, "seen": np.bool_, "propensity": np.float64, "score": np.float64, "team": np.int8,
+    "item_category": np.int32, "seller": np.uint64, "status": np.int8, "listed_at": np.int64,
 }  # fmt: skip
 
 
