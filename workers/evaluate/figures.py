@@ -68,6 +68,8 @@ def compare(one: DayStats, other: DayStats, choice: Choice = USUAL, *, relative:
         if relative:
             values = np.divide(values, mine.values, out=np.full(values.shape, np.nan), where=mine.values != 0)
         missing = lacking(mine, choice.floor) or lacking(theirs, choice.floor)
+        if missing is None and not np.isfinite(values[0]):
+            missing = NotEnough(f"shelves where {name} is not 0", 0, 1)
         found[name] = _told(replace(less, values=values, missing=missing), choice.floor)
     return dict(sorted(found.items()))
 

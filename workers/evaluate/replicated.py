@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from workers.evaluate.columns import AGES, CORRECTED, MORE, PLACES, place_names,
 from workers.evaluate.estimators import Corrected, Curve, Stratum, corrected, examination, unknown
 from workers.evaluate.intervals import effective_users
 from workers.evaluate.shelves import Floats
-from workers.evaluate.sums import SCALE, DayStats, Sums
+from workers.evaluate.sums import SCALE, DayStats, Sums, added
 from workers.evaluate.told import Floor, NotEnough
 
 IPS, SNIPS, CLIPPED = (f"{CORRECTED} {how}" for how in ("IPS", "SNIPS", "clipped IPS"))
@@ -62,7 +63,7 @@ def replicated(stats: DayStats, choice: Choice) -> dict[Slice, dict[str, Replica
     told = {where: _of_slice(strata, looked, choice) for where, strata in slices.items()}
     more = [sums for key, sums in stats.sums.items() if key.kind == "more"]
     if more:
-        total = dict(zip((*MORE, *place_names()), np.sum(more, axis=0).T / SCALE, strict=True))
+        total = dict(zip((*MORE, *place_names()), reduce(added, more).T / SCALE, strict=True))
         told[ALL] |= {name: _ratio(total[up], total[down], "items with it told") for name, (up, down) in SHARES.items()}
         for kind, names in (("position", map(str, range(1, PLACES + 1))), ("age", AGES)):
             for name in names:
@@ -73,7 +74,7 @@ def replicated(stats: DayStats, choice: Choice) -> dict[Slice, dict[str, Replica
 def _of_slice(strata: Mapping[Layout, Sums], looked: Mapping[Layout, Curve], choice: Choice) -> dict[str, Replicated]:
     names = shelf_names(choice.measures)
     columns = {layout: dict(zip(names, sums.T / SCALE, strict=True)) for layout, sums in strata.items()}
-    total = dict(zip(names, np.sum(list(strata.values()), axis=0).T / SCALE, strict=True))
+    total = dict(zip(names, reduce(added, strata.values()).T / SCALE, strict=True))
     found = {str(each): _ratio(total[str(each)], total[each.over], _SHELVES[each.over]) for each in choice.measures}
     found[NO_RELEVANT] = _ratio(total["visible"] - total["relevant"], total["visible"], _SHELVES["visible"])
     places = range(1, PLACES + 2)

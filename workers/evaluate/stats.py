@@ -14,7 +14,7 @@ from workers.evaluate.columns import curve_values, more_values, place_values, sh
 from workers.evaluate.rankings import ShelfRanking, as_shown, reranked
 from workers.evaluate.reading import Days
 from workers.evaluate.shelves import DRAWN, Floats, Shelves
-from workers.evaluate.sums import DayStats, Key, Sums, weighted, whole
+from workers.evaluate.sums import DayStats, Key, Sums, added, weighted, whole
 
 _READERS = 2
 """Days that are worked on at once: reading one, adding up another."""
@@ -99,4 +99,4 @@ def _by_stratum(kind: str, shelves: Shelves, values: Sums, choice: Choice) -> di
 
 
 def _add(sums: dict[Key, Sums], key: Key, total: Sums) -> None:
-    sums[key] = sums[key] + total if key in sums else total
+    sums[key] = added(sums[key], total) if key in sums else total

@@ -59,19 +59,27 @@ def merged(parts: Iterable[DayStats]) -> DayStats:
     listings = [np.zeros(0, np.uint64)]
     for part in parts:
         for key, value in part.sums.items():
-            sums[key] = sums[key] + value if key in sums else value
+            sums[key] = added(sums[key], value) if key in sums else value
         listings.append(part.listings)
     return DayStats(dict(sorted(sums.items())), np.unique(np.concatenate(listings)))
 
 
+def added(one: Sums, other: Sums) -> Sums:
+    """Their sum; OverflowError where one of them would pass 2^63: 8.6 billion, of items shown in the first place."""
+    total = one + other
+    if total.min(initial=0) < 0:  # neither part is, and the sum of two wraps once at most
+        raise OverflowError(f"sums of shelves pass {(1 << 63) // SCALE:,}: evaluate fewer days at once")
+    return total
+
+
 def whole(values: NDArray[np.float64]) -> Sums:
-    """Values in steps of 1 / SCALE; ValueError for one that is not finite, or 2^20 or more.
+    """Values in steps of 1 / SCALE; ValueError for one that is not finite, below 0, or 2^20 or more.
 
     >>> whole(np.array([0.5, 1 / 3])).tolist()
     [536870912, 357913941]
     """
-    if not np.all(np.abs(values) < _MOST):
-        raise ValueError(f"values of shelves are finite and below {_MOST:,}")
+    if not np.all((values >= 0) & (values < _MOST)):
+        raise ValueError(f"values of shelves are finite, 0 or more, and below {_MOST:,}")
     return np.rint(values * SCALE).astype(np.int64)
 
 
@@ -86,16 +94,17 @@ def weighted(users: Hashes, cells: NDArray[np.integer], values: Sums, replicates
         edges = np.flatnonzero(np.diff(cells[some][order])) + 1
         for rows in np.split(order, edges):
             cell = int(cells[low + rows[0]])
-            total = found.setdefault(cell, np.zeros((replicates + 1, values.shape[1]), np.int64))
+            total = found.get(cell, np.zeros((replicates + 1, values.shape[1]), np.int64))
             for first in range(0, len(rows), _ROWS_AT_ONCE):
                 part = rows[first : first + _ROWS_AT_ONCE]
-                total += _product(drawn[who[part]], mine[part])
+                total = added(total, _product(drawn[who[part]], mine[part]))
+            found[cell] = total
     return found
 
 
 def _product(counts: NDArray[np.int8], values: Sums) -> Sums:
     """counts' x values, exactly: in floating point, which is faster, and in halves where that were not exact."""
-    if int(np.abs(values).max(initial=0)) * HIGHEST * len(values) < _EXACT or len(values) == 1:
+    if int(values.max(initial=0)) * HIGHEST * len(values) < _EXACT or len(values) == 1:
         return (counts.T.astype(np.float64) @ values.astype(np.float64)).astype(np.int64)
     middle = len(values) // 2
     return _product(counts[:middle], values[:middle]) + _product(counts[middle:], values[middle:])
