@@ -1,6 +1,7 @@
 """What was measured: figures with their intervals. Records of `evaluation-reports`, keyed by model id."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,17 +53,40 @@ class Looked(_Value):
     places: tuple[Shown, ...]
 
 
+class Scored(_Value):
+    """How much of what was recorded the models' vectors could order: a listing that is gone has none any more."""
+
+    shelves: int = Field(description="Under a listing, and visible; by the protocol `index`, with a relevant item.")
+    drawn: int | None = Field(default=None, description="So many of them were drawn; null: all were taken.")
+    shelves_scored: int = Field(description="Those, of all or of the drawn ones, whose query every model has.")
+    items: int = Field(description="On those of them where somebody acted on something.")
+    items_scored: int = Field(description="Those that every model has; the others come last, as they were shown.")
+
+
 class Comparison(_Value):
     """Differences `other` - `one`, of users' figures paired."""
 
     one: str
     other: str
     figures: Figures
+    one_figures: Figures = Field(default={}, description="Of `one`, on the same shelves.")
+    other_figures: Figures = Field(default={}, description="Of `other`, on the same shelves.")
+    scored: Scored | None = Field(default=None, description="Where both ordered the same shelves by their vectors.")
+
+
+Protocol = Literal["shelf", "index"]
+"""shelf: what was shown, in an order; index: what a model lists of all listings, a diagnostic. Never compared."""
 
 
 class Report(_Value):
-    """The figures of the shelves of [since, until), of one model or of all (`model` is null)."""
+    """The figures of the shelves of [since, until), of one model or of all (`model` is null).
 
+    By the protocol `index` they are of what the model `searched` lists of all listings for the shelves' queries.
+    """
+
+    protocol: Protocol = Field(default="shelf", description="Figures of one are never comparable with the other's.")
+    searched: Word | None = Field(default=None, description="index: the model whose collection was searched.")
+    scored: Scored | None = Field(default=None, description="index: what the figures are of.")
     at: datetime = Field(description="When it was made.")
     model: Word | None = None
     since: date

@@ -28,6 +28,7 @@ app = typer.Typer(
             "explain": "look:explain",
             "audit": "audit:audit",
             "refetch": "audit:refetch",
+            "evaluate": "evaluate:evaluate",
             "triggers": "decide:triggers",
             "topics": "events:topics",
             "dead-letters": "letters:app",

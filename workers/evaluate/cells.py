@@ -13,7 +13,9 @@ from workers.evaluate.shelves import Coded, Shelves
 
 Slice = tuple[str, str]
 ALL: Slice = ("all", "")
-_WORDS = ("variant", "model", "anchor", "policy", "app_version")
+WORDS = ("variant", "model", "anchor", "policy", "app_version")
+AXES = ("category", "niche", *WORDS)
+"""What shelves can be sliced by; by surface, layout, place and the listing's age they always are."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def _axis(shelves: Shelves, name: str, level: int) -> Coded:
     if name == "category":
         tops, names = levels(shelves.categories, level)
         return Coded(tops[shelves.category], names)
-    if name not in _WORDS:
-        raise ValueError(f"shelves can't be sliced by {name!r}; they can by category, niche, {', '.join(_WORDS)}")
+    if name not in WORDS:
+        raise ValueError(f"shelves can't be sliced by {name!r}; they can by {', '.join(AXES)}")
     axis: Coded = getattr(shelves, name)
     return axis
 

@@ -42,7 +42,7 @@ def evaluate(shelves: Shelves, choice: Choice = USUAL, scores: Floats | None = N
 def figures(summed: DayStats, choice: Choice = USUAL, catalogue: int | None = None) -> Figures:
     """The figures of merged sums; `catalogue` is how many listings might have been shown."""
     told = {
-        where: {name: _told(figure, choice.floor) for name, figure in mine.items()}
+        where: {name: as_told(figure, choice.floor) for name, figure in mine.items()}
         for where, mine in replicated(summed, choice).items()
     }
     looked = {}
@@ -60,6 +60,13 @@ def compare(one: DayStats, other: DayStats, choice: Choice = USUAL, *, relative:
     A user who is in both weighs the same in both, in every replicate: what they have in common cancels.
     """
     first, second = (replicated(each, choice).get(ALL, {}) for each in (one, other))
+    return differences(first, second, choice.floor, relative=relative)
+
+
+def differences(
+    first: Mapping[str, Replicated], second: Mapping[str, Replicated], floor: Floor, *, relative: bool = False
+) -> Mapping[str, Told]:
+    """`second` - `first` of each figure that both have, as `compare`."""
     found = {}
     for name in first.keys() & second.keys():
         mine, theirs = first[name], second[name]
@@ -67,14 +74,15 @@ def compare(one: DayStats, other: DayStats, choice: Choice = USUAL, *, relative:
         values = theirs.values - mine.values
         if relative:
             values = np.divide(values, mine.values, out=np.full(values.shape, np.nan), where=mine.values != 0)
-        missing = lacking(mine, choice.floor) or lacking(theirs, choice.floor)
+        missing = lacking(mine, floor) or lacking(theirs, floor)
         if missing is None and not np.isfinite(values[0]):
             missing = NotEnough(f"shelves where {name} is not 0", 0, 1)
-        found[name] = _told(replace(less, values=values, missing=missing), choice.floor)
+        found[name] = as_told(replace(less, values=values, missing=missing), floor)
     return dict(sorted(found.items()))
 
 
-def _told(figure: Replicated, floor: Floor) -> Told:
+def as_told(figure: Replicated, floor: Floor) -> Told:
+    """A figure with its interval, or what it lacks."""
     if missing := lacking(figure, floor):
         return missing
     users = effective_users(figure.counts)

@@ -64,10 +64,10 @@ def replicated(stats: DayStats, choice: Choice) -> dict[Slice, dict[str, Replica
     more = [sums for key, sums in stats.sums.items() if key.kind == "more"]
     if more:
         total = dict(zip((*MORE, *place_names()), reduce(added, more).T / SCALE, strict=True))
-        told[ALL] |= {name: _ratio(total[up], total[down], "items with it told") for name, (up, down) in SHARES.items()}
+        told[ALL] |= {name: ratio(total[up], total[down], "items with it told") for name, (up, down) in SHARES.items()}
         for kind, names in (("position", map(str, range(1, PLACES + 1))), ("age", AGES)):
             for name in names:
-                told[kind, name] = {"CTR": _ratio(total[f"clicked {name}"], total[f"seen {name}"], "items seen")}
+                told[kind, name] = {"CTR": ratio(total[f"clicked {name}"], total[f"seen {name}"], "items seen")}
     return told
 
 
@@ -75,8 +75,8 @@ def _of_slice(strata: Mapping[Layout, Sums], looked: Mapping[Layout, Curve], cho
     names = shelf_names(choice.measures)
     columns = {layout: dict(zip(names, sums.T / SCALE, strict=True)) for layout, sums in strata.items()}
     total = dict(zip(names, reduce(added, strata.values()).T / SCALE, strict=True))
-    found = {str(each): _ratio(total[str(each)], total[each.over], _SHELVES[each.over]) for each in choice.measures}
-    found[NO_RELEVANT] = _ratio(total["visible"] - total["relevant"], total["visible"], _SHELVES["visible"])
+    found = {str(each): ratio(total[str(each)], total[each.over], _SHELVES[each.over]) for each in choice.measures}
+    found[NO_RELEVANT] = ratio(total["visible"] - total["relevant"], total["visible"], _SHELVES["visible"])
     places = range(1, PLACES + 2)
     parts = {
         layout: Stratum(
@@ -97,7 +97,8 @@ def _of_slice(strata: Mapping[Layout, Sums], looked: Mapping[Layout, Curve], cho
 _SHELVES = {"relevant": "shelves with a relevant item", "visible": "visible shelves"}
 
 
-def _ratio(up: Floats, down: Floats, of: str) -> Replicated:
+def ratio(up: Floats, down: Floats, of: str) -> Replicated:
+    """A sum over how many there are; `of` says what is missing where there is none."""
     missing = None if down[0] else NotEnough(of, 0, 1)
     return Replicated(_divided(up, down), down, missing)
 

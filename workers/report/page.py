@@ -77,7 +77,8 @@ def page(report: Report, look: Told | None = None) -> str:
         report=report, model=words.plain(report.model or ""), days=days.days, first=_day(report.since),
         last=_day(max(report.since, report.until - timedelta(days=1))),
         made=f"{_day(report.at.date())}, {report.at:%H:%M %Z}".strip(),
-        headline=[_cell(name, report.total.get(name)) for name in words.HEADLINE],
+        headline=[_cell(name, report.total.get(name)) for name in words.headline(report.protocol)],
+        index=_index(report),
         over_time=_over_time(report), parts=_parts(report), places=_places(report),
         comparison=_comparison(report.comparison) if report.comparison else None,
         diagnostics=_diagnostics(report), everything=_everything(report.total), decision=told.told(look),
@@ -195,16 +196,32 @@ def _looked(place: int, shown: Shown) -> Cell:
 
 def _comparison(comparison: Comparison) -> dict[str, object]:
     rows = []
+    each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
     for name in words.ordered(comparison.figures):
-        mean, shown = words.meaning(name), comparison.figures[name]
-        if shown.value is None or words.lacking(shown):
-            rows.append(Cell(mean.title, mean.says, missing=words.lacking(shown)))
-            continue
-        value, interval = words.difference(mean.form, shown.value), words.between(mean.form, shown, signed=True)
-        rows.append(Cell(mean.title, mean.says, value, interval, words.rests_on(mean, shown), mark=words.clear(shown)))
+        cells = [_cell(name, figures.get(name)) for figures in each]
+        rows.append((_difference(name, comparison.figures[name]), cells))
     return {
-        "one": words.named(comparison.one), "other": words.named(comparison.other),
-        "plot": plots.differences(comparison, "compared"), "rows": rows,
+        "one": words.named(comparison.one), "other": words.named(comparison.other), "each": each, "rows": rows,
+        "plot": plots.differences(comparison, "compared"),
+        "says": words.scored(comparison.scored) if comparison.scored is not None else "",
+    }  # fmt: skip
+
+
+def _difference(name: str, shown: Shown) -> Cell:
+    mean = words.meaning(name)
+    if shown.value is None or words.lacking(shown):
+        return Cell(mean.title, mean.says, missing=words.lacking(shown))
+    value, interval = words.difference(mean.form, shown.value), words.between(mean.form, shown, signed=True)
+    return Cell(mean.title, mean.says, value, interval, words.rests_on(mean, shown), mark=words.clear(shown))
+
+
+def _index(report: Report) -> dict[str, str] | None:
+    """What stands on a page of the full index, and nowhere else."""
+    if report.protocol != "index":
+        return None
+    return {
+        "label": words.INDEX, "says": words.INDEX_SAYS, "searched": words.named(report.searched or ""),
+        "scored": "" if report.scored is None else words.scored(report.scored),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import timedelta
 
-from schemas.report import Comparison, Figures, Report, Shown, SliceReport
+from schemas.report import Comparison, Figures, Report, Scored, Shown, SliceReport
 from workers.report import words
 
 _WIDTH = 100
@@ -14,7 +14,7 @@ _SHORT = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
 
 def lines(report: Report) -> str:
     """All of a report, as sections one below the other; what its figures mean stands at the end."""
-    parts = [_head(report), _totals(report.total)]
+    parts = [_head(report), _totals(report)]
     if report.days:
         parts.append(_days(report))
     kinds = words.kinds(each.by for each in report.slices)
@@ -34,17 +34,25 @@ def _head(report: Report) -> str:
     whose = f"model {words.plain(report.model)}" if report.model else "all models"
     still = f", {report.open_days} of the days may still change" if report.open_days else ""
     share = "" if report.listings_share is None else f", {report.listings_share:.1%} of those that might have been"
-    return (
-        f"{whose}, {days}{still}; made {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
-        + f"\n{report.listings:,} distinct listings shown{share}"
-    )
+    head = f"{whose}, {days}{still}; made {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
+    if report.protocol == "index":
+        return _section(
+            f"{words.INDEX.upper()}, of what {words.plain(report.searched or '')} lists",
+            textwrap.fill(words.INDEX_SAYS, _WIDTH), f"shelves of {head}", *_scored(report.scored),
+        )  # fmt: skip
+    return f"{head}\n{report.listings:,} distinct listings shown{share}"
 
 
-def _totals(total: Figures) -> str:
+def _scored(counts: Scored | None) -> list[str]:
+    return [] if counts is None else [textwrap.fill(words.scored(counts), _WIDTH)]
+
+
+def _totals(report: Report) -> str:
+    total = report.total
     if not total:
         return "No shelf was visible on these days: there is nothing to measure yet."
     rows: list[tuple[str, ...]] = []
-    for name in words.ordered((*words.HEADLINE, *total)):
+    for name in words.ordered((*words.headline(report.protocol), *total)):
         mean, shown = words.meaning(name), total.get(name)
         missing = words.lacking(shown)
         if missing or shown is None or shown.value is None:
@@ -94,21 +102,24 @@ def _looked(report: Report) -> str:
 
 def _comparison(comparison: Comparison) -> str:
     rows: list[tuple[str, ...]] = []
+    one, other = words.plain(comparison.one), words.plain(comparison.other)
+    each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
     for name in words.ordered(comparison.figures):
         mean, shown = words.meaning(name), comparison.figures[name]
         if (missing := words.lacking(shown)) or shown.value is None:
             rows.append((mean.title, missing))
             continue
+        both = [_cell(mean.form, figures.get(name)) for figures in each]
         interval = words.between(mean.form, shown, signed=True)
-        rows.append((mean.title, words.difference(mean.form, shown.value), interval, words.clear(shown)))
-    title = f"{words.plain(comparison.other)} less {words.plain(comparison.one)}"
-    return _section(title, _table(("figure", "difference", "95 % interval", ""), rows))
+        rows.append((mean.title, *both, words.difference(mean.form, shown.value), interval, words.clear(shown)))
+    heads = ("figure", *((one, other) if each else ()), "difference", "95 % interval", "")
+    return _section(f"{other} less {one}", _table(heads, rows), *_scored(comparison.scored))
 
 
 def _legend(report: Report) -> str:
     return "\n".join(
         textwrap.fill(f"{mean.title}: {mean.says}", _WIDTH, subsequent_indent="  ")
-        for mean in map(words.meaning, words.ordered((*words.HEADLINE, *report.total)))
+        for mean in map(words.meaning, words.ordered((*words.headline(report.protocol), *report.total)))
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.report import Looked, Shown
+from schemas.report import Looked, Protocol, Scored, Shown
 from workers.evaluate.columns import AGES
 
 Form = Literal["measure", "share", "count"]
@@ -79,6 +79,10 @@ _FAMILIES = {
     "Recall": Meaning(
         "", "The share of what was acted on that stood at the {first}.",
     ),
+    "judged": Meaning(
+        "", "The share of the {first} that hold an item which was on the shelf: of the others nobody could say "
+        "anything, and they count as not wanted. The lower it is, the less the figures beside it say.", "share",
+    ),
     "CTR": Meaning("Click rate", "The share of visible shelves with a click.", "share"),
     "CVR": Meaning("Conversion", "The share of visible shelves with a purchase that was not cancelled.", "share"),
 }  # fmt: skip
@@ -90,6 +94,13 @@ ORDER = (
 )  # fmt: skip
 """In which figures are told; what is not named comes after, by name."""
 HEADLINE = ORDER[:6]
+INDEX_HEADLINE = ("judged@5", "nDCG@5", "P@1", "P@3", "MRR@10", "Recall@50")
+INDEX = "Full index: a diagnostic"
+INDEX_SAYS = (
+    "What a model lists of all listings for the queries of recorded shelves, judged by what people did with what was "
+    "on these. It favours the model that chose what was on them, so its figures stand by themselves: none is ever to "
+    "be put beside one of the shelves that were shown."
+)
 DIAGNOSTICS = ("sold items shown", "category mismatches", "distinct sellers", "new listings shown")
 KINDS = {
     "category": ("By category", "The query's category, the first part of its path."),
@@ -98,6 +109,9 @@ KINDS = {
     "layout": ("By layout", "How the shelf was laid out."),
     "variant": ("By variant", "The variant that the user was assigned to."),
     "model": ("By model", "The model whose order was shown."),
+    "anchor": ("By anchor", "The model that the live one was interleaved with."),
+    "policy": ("By policy", "Filters, caps, diversity and search settings of the shelf."),
+    "app_version": ("By app version", "The version of the app that showed the shelf."),
     "position": ("By place", "The share of the items seen at each place that were clicked."),
     "age": (
         "By age of the listing",
@@ -215,6 +229,29 @@ def clear(shown: Shown) -> str:
     if shown.low is None or shown.high is None:
         return ""
     return "clear of 0" if shown.low > 0 or shown.high < 0 else "may be 0"
+
+
+def headline(protocol: Protocol) -> tuple[str, ...]:
+    """The figures that are always told."""
+    return INDEX_HEADLINE if protocol == "index" else HEADLINE
+
+
+def scored(counts: Scored) -> str:
+    """How much of what was recorded the figures are of.
+
+    >>> scored(Scored(shelves=200, shelves_scored=150, items=1000, items_scored=900))
+    '150 of 200 shelves (75.0 %) stand under a listing that is indexed; 90.0 % of the items that matter are.'
+    """
+    of, drawn = counts.shelves, ""
+    if counts.drawn is not None:
+        drawn = f"{counts.drawn:,} of {of:,} shelves with a relevant item were drawn, by a hash of their request ids. "
+        of = counts.drawn
+    shares = [amount("share", part / whole) if whole else "none"
+              for part, whole in ((counts.shelves_scored, of), (counts.items_scored, counts.items))]  # fmt: skip
+    return (
+        f"{drawn}{counts.shelves_scored:,} of {of:,} shelves ({shares[0]}) stand under a listing that is indexed; "
+        f"{shares[1]} of the items that matter are."
+    )
 
 
 def plain(text: str) -> str:
