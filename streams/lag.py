@@ -5,13 +5,14 @@ marker at the end of a log is an offset that no reader ever gets, so `end - comm
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.clients import await_kafka, reader
-from streams.read import Place, offsets
+from streams.read import Place, offsets, partitions
 from streams.settings import Settings
 from streams.topics import INTERACTIONS, LISTING_TOPICS
 
@@ -50,14 +51,14 @@ def lag(settings: Settings, groups: list[str] | None = None) -> list[PartitionLa
 
 
 def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[PartitionLag]:
-    committed = committed_offsets(client, group)
+    every = partitions(client, settings, (*LISTING_TOPICS, INTERACTIONS))
+    committed = committed_offsets(settings, group, every)
     topics = {topic for topic, _ in committed}
     if group.startswith(settings.named("lookalike-index-")):
         topics |= {settings.named(topic) for topic in LISTING_TOPICS}
     if group in (settings.named("lookalike-record"), settings.named("lookalike-evaluate")):
         topics.add(settings.named(INTERACTIONS))
-    there = client.list_topics(timeout=10).topics
-    places = [(topic, partition) for topic in sorted(topics & set(there)) for partition in there[topic].partitions]
+    places = sorted(place for place in every if place[0] in topics)
     starts, ends = offsets(client, places, OffsetSpec.earliest()), offsets(client, places, OffsetSpec.latest())
     read_from = {place: max(committed.get(place) or 0, starts[place]) for place in places}
     behind = {place: offset for place, offset in read_from.items() if ends[place] > offset}
@@ -73,21 +74,39 @@ def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[Part
     ]  # fmt: skip
 
 
-def committed_offsets(client: AdminClient, group: str, seconds: float = 15.0) -> dict[Place, int]:
-    """What a group has committed; no entry where nothing is.
+def committed_offsets(
+    settings: Settings, group: str, places: Iterable[Place], seconds: float = 15.0
+) -> dict[Place, int]:  # fmt: skip
+    """What a group has committed of these partitions; no entry where nothing is.
 
-    Waits for a coordinator that is starting or moving; raises KafkaException where it has not come after `seconds`.
+    Asked by a consumer of the group that never joins it: librdkafka's admin client ends the process, by a null pointer,
+    where the group's coordinator is still loading (its issue 5040). Waits for a coordinator that is starting or moving;
+    raises KafkaException where it has not come after `seconds`.
     """
+    wanted = [TopicPartition(*place) for place in places]
+    if not wanted:
+        return {}
+    consumer = reader(settings, group_id=group)
+    try:
+        found = _committed(consumer, wanted, seconds)
+    finally:
+        consumer.close()
+    return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+
+def _committed(consumer: Consumer, wanted: list[TopicPartition], seconds: float) -> list[TopicPartition]:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            result = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
-            break
+            found = consumer.committed(wanted, timeout=max(0.1, deadline - time.monotonic()))
+            for each in found:
+                if each.error is not None:
+                    raise KafkaException(each.error)  # noqa: TRY301 - told as what the whole call may raise
+            return found
         except KafkaException as error:
             if error.args[0].code() not in _COORDINATOR_COMES or time.monotonic() > deadline:
                 raise
         time.sleep(0.2)
-    return {(each.topic, each.partition): each.offset for each in result.topic_partitions if each.offset >= 0}
 
 
 def members(client: AdminClient, groups: list[str]) -> int:

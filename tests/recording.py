@@ -17,7 +17,7 @@ from program import command
 from streams.clients import admin
 from streams.dead_letters import read_letter
 from streams.lag import committed_offsets
-from streams.read import read_all
+from streams.read import partitions, read_all
 from streams.settings import Settings
 from streams.topics import INTERACTION_LETTER, INTERACTIONS
 from workers.local.environment import child_environment
@@ -114,7 +114,8 @@ class Recording:
     def committed(self) -> dict[int, int]:
         """What the group has committed, by partition."""
         group = self.settings.named("lookalike-record")
-        found = committed_offsets(admin(self.settings), group)
+        places = partitions(admin(self.settings), self.settings, [INTERACTIONS])
+        found = committed_offsets(self.settings, group, places)
         return {partition: offset for (_, partition), offset in found.items()}
 
     def files(self) -> list[str]:

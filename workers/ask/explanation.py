@@ -8,16 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-
 from schemas.listing import ListingEvent
 from schemas.outcome import Outcome
 from schemas.source import Source
-from streams.clients import await_kafka
 from streams.codec import Record, decode_listing
 from streams.dead_letters import place_of, read_letter
 from streams.failures import BadMessage
 from streams.hash_key import read_hash_key
+from streams.lag import committed_offsets
 from streams.read import read_all
 from streams.retry import first_source, was_put_back
 from streams.settings import Settings
@@ -118,11 +116,9 @@ def _add_stored(found: Found, known: "Known | None") -> None:
 def _events_before(settings: Settings, model: str, source: Source) -> int | None:
     """How many places of the log the live model's workers have to pass before `source`; None where they are past it."""
     group = settings.named(f"lookalike-index-{model.rpartition('@')[2]}")
-    place = TopicPartition(source.topic, source.partition)
-    client = await_kafka(settings)  # kept until it has answered: its futures end with it
-    asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [place])], request_timeout=10)
-    (answer,) = asked[group].result().topic_partitions
-    return source.offset - max(0, answer.offset) if answer.offset <= source.offset else None
+    place = (source.topic, source.partition)
+    committed = committed_offsets(settings, group, [place]).get(place, 0)
+    return source.offset - committed if committed <= source.offset else None
 
 
 def _outcome_document(outcome: Outcome) -> dict[str, Any]:

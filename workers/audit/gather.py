@@ -73,11 +73,12 @@ def gather(subject: Subject, notes: Notes, progress: Progress) -> Borders:
     """Read everything into `notes`. Raises CommandFailed (3) and SlowDown where Kafka or Milvus is away."""
     settings = subject.settings
     client = await_kafka(settings)
-    committed, workers = committed_offsets(client, subject.group), members(client, [subject.group])
+    places = partitions(client, settings, LISTING_TOPICS)
+    committed, workers = committed_offsets(settings, subject.group, places), members(client, [subject.group])
     for count, stored in _counted(_stored(subject)):
         notes.add_stored(stored)
         progress("rows and tombstones", count)
-    ends = offsets(client, partitions(client, settings, LISTING_TOPICS), OffsetSpec.latest())
+    ends = offsets(client, places, OffsetSpec.latest())
     borders = Borders(committed, ends, workers)
     for count, chunk in _counted(records(settings, subject.only)):
         notes.add_events(event_in(record, borders) for record in chunk)

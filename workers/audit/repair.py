@@ -93,7 +93,7 @@ def _retry_ends(subject: Subject, sent: Iterable[Event]) -> dict[Place, int]:
 
 
 def _passed(subject: Subject, marks: Mapping[Place, int]) -> bool:
-    committed = committed_offsets(admin(subject.settings), subject.group)
+    committed = committed_offsets(subject.settings, subject.group, marks)
     return all(committed.get(place, 0) >= end for place, end in marks.items())
 
 

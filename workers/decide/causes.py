@@ -52,7 +52,7 @@ class Finding(BaseModel):
     figures: dict[str, float] = {}
 
 
-def recording(_alarm: Reading, signs: Signs, limits: Limits = LIMITS) -> Finding:
+def recording(alarm: Reading, signs: Signs, limits: Limits = LIMITS) -> Finding:
     """Is what happens recorded? By volumes, the join rate, and the split that was drawn."""
     seen = signs.recording
     if seen is None:
@@ -65,6 +65,8 @@ def recording(_alarm: Reading, signs: Signs, limits: Limits = LIMITS) -> Finding
         if change is not None and change.before > 0:
             figures[name] = change.after / change.before
             both_ways = name == "shelves_a_day"
+            if not both_ways and alarm.source == "concurrent":
+                continue  # what is not recorded is missing in both teams; fewer actions are what a worse model brings
             if figures[name] < 1 - worst or (both_ways and figures[name] > 1 / (1 - worst)):
                 wrong.append(f"{what} went from {change.before:.4g} to {change.after:.4g}")
     if seen.joined is not None:
@@ -77,7 +79,7 @@ def recording(_alarm: Reading, signs: Signs, limits: Limits = LIMITS) -> Finding
         figures["sample_ratio_p"] = seen.sample_ratio_p
         if seen.sample_ratio_p < limits.sample_ratio_p:
             wrong.append(f"the split that was drawn did not come out as drawn (p = {seen.sample_ratio_p:.1g})")
-    needed = [seen.shelves_a_day, seen.joined] + ([seen.sample_ratio_p] if _alarm.source == "concurrent" else [])
+    needed = [seen.shelves_a_day, seen.joined] + ([seen.sample_ratio_p] if alarm.source == "concurrent" else [])
     missing = "volumes, the join rate or the split were not counted" if None in needed else ""
     return _finding("recording", wrong, figures, missing, "volumes, joins and the split are as they should be")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from streams.clients import await_kafka
 from streams.failures import CommandFailed
 from streams.lag import committed_offsets
 from streams.settings import Settings
@@ -81,7 +80,7 @@ class Assignment:
         of a worker that has been given no record yet."""
         if place not in self._before:
             try:
-                found = await asyncio.to_thread(committed_offsets, await_kafka(self._settings), self._group)
+                found = await asyncio.to_thread(committed_offsets, self._settings, self._group, list(self._marks))
             except (CommandFailed, KafkaException):
                 return {}  # Kafka is away: then the lease ends, as it should
             self._before = {each: found[each] for each in self._marks if each in found}

@@ -71,7 +71,7 @@ def read_places(client: AdminClient, settings: Settings, group: str) -> list[Pla
     """Every partition of the listing topics, as the broker has it now."""
     there = client.list_topics(timeout=10).topics
     found = [(topic, number) for topic in map(settings.named, LISTING_TOPICS) for number in there[topic].partitions]
-    committed = committed_offsets(client, group)
+    committed = committed_offsets(settings, group, found)
     firsts, ends = offsets(client, found, OffsetSpec.earliest()), offsets(client, found, OffsetSpec.latest())
     return [Place(*each, committed.get(each), firsts[each], ends[each]) for each in found]
 

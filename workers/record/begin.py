@@ -73,11 +73,10 @@ def begin_fresh(settings: Settings, group: str) -> None:
     client = await_kafka(settings)
     with holding(folder, BEGUN.strip(".")):
         finish(folder)
-        if recorded_up_to(folder, topic) or any(each == topic for each, _ in committed_offsets(client, group)):
+        places = partitions(client, settings, [INTERACTIONS])
+        if recorded_up_to(folder, topic) or committed_offsets(settings, group, places):
             return
-        for (_, partition), first in offsets(
-            client, partitions(client, settings, [INTERACTIONS]), OffsetSpec.earliest()
-        ).items():
+        for (_, partition), first in offsets(client, places, OffsetSpec.earliest()).items():
             note_begun(folder, topic, partition, first)
 
 

@@ -1,6 +1,6 @@
 """Up to when the record is whole: a day is closed as evidence only when nothing of it can still be on its way."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +12,9 @@ from workers.record.files import data_files
 from workers.record.recorder import GROUP
 from workers.record.scan import collect
 
-_NOTHING = datetime.min.replace(tzinfo=UTC)
-
 
 def whole_until(settings: Settings, folder: Path, now: datetime) -> datetime | None:
-    """The time of events up to which all that Kafka has is recorded; None where nothing is.
+    """The time of events up to which all that Kafka has is recorded; None where that can't be said.
 
     A clock of events, as in stream processing a watermark: the newest event, or `now`, or the newest event of a
     partition that is not read to its end, whichever is earliest. So a backlog that is read in an hour closes its days
@@ -24,16 +22,15 @@ def whole_until(settings: Settings, folder: Path, now: datetime) -> datetime | N
     where Kafka is away.
     """
     unread = {each.partition for each in lag(settings, [settings.named(GROUP)]) if each.lag}
-    newest = reached(folder)
-    if newest is None:
-        return None
-    return min(now, newest, *(_newest(folder, partition) for partition in unread))
+    newest = [now, reached(folder), *(_newest(folder, partition) for partition in unread)]
+    known = [moment for moment in newest if moment is not None]
+    return min(known) if len(known) == len(newest) else None
 
 
-def _newest(folder: Path, partition: int) -> datetime:
-    """The newest event of the last batch of a partition; the beginning of time where that has none."""
+def _newest(folder: Path, partition: int) -> datetime | None:
+    """The newest event of the last batch of a partition; None where that has none, for then nothing is known."""
     newest = collect(lambda: _last_batch(folder, partition).select(pl.col("at").max())).item()
-    return newest if isinstance(newest, datetime) else _NOTHING
+    return newest if isinstance(newest, datetime) else None
 
 
 def _last_batch(folder: Path, partition: int) -> pl.LazyFrame:

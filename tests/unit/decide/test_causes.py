@@ -112,6 +112,8 @@ def test_what_hits_both_models_alike_is_no_cause_of_the_strong_source() -> None:
     assert told["model"] == "found"
     layout = CLEAN.model_copy(update={"releases": release()})
     assert verdicts(try_all(alarm("concurrent"), layout, frozenset()))["release"] == "ruled out"
+    fewer = recorded(actions_a_shelf=Change(before=0.6, after=0.3))  # what is not recorded is missing in both teams
+    assert verdicts(try_all(alarm("concurrent"), CLEAN.model_copy(update=fewer), frozenset()))["model"] == "found"
     one_sided = CLEAN.model_copy(update={"releases": release(one_sided=True)})
     assert verdicts(try_all(alarm("concurrent"), one_sided, frozenset()))["release"] == "found"
 
