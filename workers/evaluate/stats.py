@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from workers.evaluate.cells import Cells, cells
 from workers.evaluate.choice import USUAL, Choice
@@ -14,7 +15,7 @@ from workers.evaluate.columns import curve_values, more_values, place_values, sh
 from workers.evaluate.rankings import ShelfRanking, as_shown, reranked
 from workers.evaluate.reading import Days
 from workers.evaluate.shelves import DRAWN, Floats, Shelves
-from workers.evaluate.sums import DayStats, Key, Sums, added, weighted, whole
+from workers.evaluate.sums import DayStats, Key, Sums, added, distinct, weighted, whole
 
 _READERS = 2
 """Days that are worked on at once: reading one, adding up another."""
@@ -46,7 +47,7 @@ def stats(shelves: Shelves, choice: Choice = USUAL, scores: Floats | None = None
     else:
         shelves_measured, ranking = shelves, reranked(shelves, scores)
     sums |= _measured(shelves_measured, ranking, choice)
-    return DayStats(dict(sorted(sums.items())), np.unique(shelves.listing[shelves.shown]))
+    return DayStats(dict(sorted(sums.items())), distinct(shelves.listing[shelves.shown]))
 
 
 def folder_stats(
@@ -57,7 +58,8 @@ def folder_stats(
     Never more than two days' shelves are in memory.
     """
     every = list(days.each() if wanted is None else wanted)
-    with ThreadPoolExecutor(_READERS) as pool:
+    # The readers fill the cores: threads of BLAS beside them wait for each other, and take half as much time again.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_READERS) as pool:
         waiting = [pool.submit(_of_day, days, day, choice, model) for day in every[:_READERS]]
         for number, day in enumerate(every):
             yield day, waiting.pop(0).result()
