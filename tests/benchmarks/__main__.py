@@ -17,7 +17,9 @@ from streams.failures import CommandFailed
 from streams.log import set_up_log
 
 from . import (
+    coverage,
     encoder_busy,
+    evaluating,
     explaining,
     false_alarms,
     power,
@@ -41,6 +43,8 @@ PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "f": withdrawing.measure,
     "g": recording.measure,
     "h": similar_by_id.measure,
+    "i": evaluating.measure,
+    "j": coverage.measure,
     "k": false_alarms.measure,
     "l": power.measure,
 }
@@ -56,7 +60,7 @@ def main() -> None:
     parts = [each.strip() for each in chosen.only.split(",")]
     if unknown := sorted(set(parts) - set(PARTS)):
         known = "a encoder busy, b useful work, c SigLIP B/16-256, d throughput, e explain, f takedown"
-        known += ", g recorder, h similar by listing, k false alarms, l power"
+        known += ", g recorder, h similar by listing, i evaluate, j coverage, k false alarms, l power"
         parser.error(f"no part {unknown[0]}: {known}")
     set_up_log("console", level=30)
     started, load = time.monotonic(), os.getloadavg()[0]

@@ -9,7 +9,7 @@ from workers.cli.output import table
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured, once or several times; `aim` is the least that its median should be."""
+    """One thing measured, once or several times; `aim` is the least that its median should be, `most` the most."""
 
     part: str
     name: str
@@ -17,6 +17,7 @@ class Figure:
     values: tuple[float, ...]
     aim: float | None = None
     note: str = ""
+    most: float | None = None
 
     @property
     def median(self) -> float:
@@ -26,16 +27,24 @@ class Figure:
     @property
     def verdict(self) -> str:
         """Whether the aim is met; empty where there is none."""
-        if self.aim is None:
-            return ""
-        return "met" if self.median >= self.aim else f"SHORT by {_shown(self.aim - self.median)}"
+        if self.aim is not None and self.median < self.aim:
+            return f"SHORT by {_shown(self.aim - self.median)}"
+        if self.most is not None and self.median > self.most:
+            return f"OVER by {_shown(self.median - self.most)}"
+        return "" if self.aim is None and self.most is None else "met"
+
+    @property
+    def bounds(self) -> str:
+        """The aim in a few signs."""
+        least = "" if self.aim is None else f"≥ {_shown(self.aim)}"
+        return least if self.most is None else f"{least} ≤ {_shown(self.most)}".strip()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "part": self.part, "name": self.name, "unit": self.unit, "values": list(self.values),
             "min": min(self.values), "median": self.median, "max": max(self.values), "aim": self.aim,
-            "met": None if self.aim is None else self.median >= self.aim, "note": self.note,
+            "most": self.most, "met": self.verdict == "met" if self.verdict else None, "note": self.note,
         }  # fmt: skip
 
 
@@ -46,7 +55,7 @@ def as_table(figures: list[Figure]) -> str:
             each.part, each.name, _shown(each.median), each.unit,
             f"{_shown(min(each.values))} … {_shown(max(each.values))}, {len(each.values)} runs"
             if len(each.values) > 1 else "",
-            "" if each.aim is None else f"≥ {_shown(each.aim)}", each.verdict, each.note,
+            each.bounds, each.verdict, each.note,
         )
         for each in figures
     ]  # fmt: skip

@@ -1,0 +1,34 @@
+"""Figures of a folder of recorded interactions, as a process of its own.
+
+`python -m tests.benchmarks.evaluate_folder FOLDER SINCE UNTIL REPORT` writes what it found, and what it took.
+"""
+
+import json
+import resource
+import sys
+from datetime import date
+from pathlib import Path
+
+from workers.evaluate.choice import USUAL
+from workers.evaluate.figures import figures
+from workers.evaluate.reading import Days
+from workers.evaluate.stats import folder_stats
+from workers.evaluate.sums import merged
+from workers.evaluate.told import Figure
+
+
+def main(folder: str, since: str, until: str, report: str) -> None:
+    """All days, their sums, the figures of the whole with their intervals."""
+    days = Days.of(Path(folder), date.fromisoformat(since), date.fromisoformat(until))
+    found = figures(merged(stats for _, stats in folder_stats(days)))
+    told = {name: each for name, each in found.by_slice["all", ""].items() if isinstance(each, Figure)}
+    times = resource.getrusage(resource.RUSAGE_SELF)
+    Path(report).write_text(json.dumps({
+        "figures": {name: [each.value, each.interval.low, each.interval.high] for name, each in told.items()},
+        "shelves": told["DCG@5"].shelves, "replicates": USUAL.replicates, "cpu": times.ru_utime + times.ru_stime,
+        "peak": times.ru_maxrss * 1024,
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
