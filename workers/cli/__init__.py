@@ -1,6 +1,5 @@
 """The program `lookalike`: one file a family of commands, named here and imported when it is asked for."""
 
-import atexit
 import gc
 import sys
 from pathlib import Path
@@ -68,10 +67,8 @@ def program(
 
 def main() -> None:
     """Run the program; a failed command ends with one line and its exit status."""
-    # Imports make half a million objects that live to the end: looking through them for garbage, while they are made
-    # and once more at the exit, takes a third of a short command's time.
+    # Imports make half a million objects that live to the end: looking for garbage among them takes long and finds none.
     gc.set_threshold(50_000)
-    atexit.register(gc.freeze)
     try:
         app()
     except (SlowDown, KafkaException) as away:

@@ -1,5 +1,7 @@
 """`lookalike lag`, `status` and `explain`: what people on call look at."""
 
+import atexit
+import gc
 import sys
 import time
 from dataclasses import asdict
@@ -107,6 +109,7 @@ def explain(
     """
     from workers.ask.explanation import explanation
 
+    atexit.register(gc.freeze)  # or the exit looks for garbage once more, for a tenth of the time of all
     found = explanation(settings_of(context), listing_id)
     show(found, as_json=as_json, lines=lambda: _explanation_page(found))
     if not (found["events"] or found["row"] or found["tombstone"] or found["dead_letters"]):
