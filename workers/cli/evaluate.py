@@ -27,33 +27,45 @@ SAMPLE = 2_000
 
 def evaluate(
     context: typer.Context,
-    since: Annotated[str | None, typer.Option(metavar="DATE", help="The first day [the 28th last recorded].")] = None,
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="The first day that no longer counts.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The first day; without it: the 28th last recorded.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Exclusive: the day after the last one; without it: all recorded."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only shelves on which this model was live.")] = None,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Two models, by id, order the same shelves by their vectors: B less A."),
     ] = None,
     niche: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A category with a slice by name.")] = None,
-    by: Annotated[str | None, typer.Option(metavar="A,B", help="Slices [category,niche,variant,model].")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Slices, of category, niche, variant, model, anchor, policy, app_version."),
+    ] = None,
     measures: Annotated[
         str | None, typer.Option(metavar="M,N", help="Beside nDCG@5, P@1, P@3, DCG@5: Recall@10, DCG(exp)@5, CTR …")
     ] = None,
     protocol: Annotated[
         Protocol, typer.Option(help="index: what a model lists of all listings; a diagnostic.")
     ] = "shelf",
-    sample: Annotated[int | None, typer.Option(min=1, help=f"index: of so many shelves [{SAMPLE}].")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help=f"index: of so many shelves; without it: {SAMPLE}.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """How well similar items are ranked: figures with their intervals, from what was recorded.
 
-    --compare needs Milvus: each model orders what was shown to people by its own vectors as they are now (the paper's
-    protocol, shelf re-ranking), on shelves whose query both have. It does not compare the users of two models: that is
-    the slice by variant. --protocol index searches a model's whole collection instead (the live one's, or that of
-    --model or --compare). It favours the model that chose what was shown: never put its figures beside the others.
+    --compare needs Milvus: each model orders what was shown to people by its own
+    vectors as they are now (shelf re-ranking, the paper's protocol), on the
+    shelves whose query both have. It does not compare the users of two models:
+    that is the slice by variant.
 
-    Example: lookalike evaluate --since 2026-09-01 --until 2026-10-01 --niche fashion/shoes --html report.html
+    --protocol index searches the whole collection of the live model, or of those
+    of --model or --compare. It favours the model that chose what was shown: a
+    diagnostic, whose figures belong beside no others.
+
+    Example: lookalike evaluate --since 2026-09-01 --niche bags/totes --html report.html
     """
     from workers.evaluate.reading import Days
     from workers.record.files import interactions_folder

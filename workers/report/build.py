@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 
 from schemas import report as told
 from workers.evaluate.cells import ALL
@@ -74,7 +75,8 @@ def shown(measured: Told) -> told.Shown:
     """A figure as a report has it."""
     if isinstance(measured, NotEnough):
         return told.Shown(missing=str(measured))
-    low, high = measured.interval.low, measured.interval.high
+    # JSON has no infinity: an interval without ends has none to tell.
+    low, high = (end if isfinite(end) else None for end in (measured.interval.low, measured.interval.high))
     return told.Shown(
         value=measured.value, low=low, high=high, shelves=measured.shelves, users=measured.users,
         effective=measured.effective, outside=measured.outside,

@@ -203,7 +203,7 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
     return {
         "one": words.named(comparison.one), "other": words.named(comparison.other), "each": each, "rows": rows,
         "plot": plots.differences(comparison, "compared"),
-        "says": words.scored(comparison.scored) if comparison.scored is not None else "",
+        "says": f"{words.ORDERED} {words.scored(comparison.scored)}" if comparison.scored is not None else "",
     }  # fmt: skip
 
 

@@ -113,7 +113,8 @@ def _comparison(comparison: Comparison) -> str:
         interval = words.between(mean.form, shown, signed=True)
         rows.append((mean.title, *both, words.difference(mean.form, shown.value), interval, words.clear(shown)))
     heads = ("figure", *((one, other) if each else ()), "difference", "95 % interval", "")
-    return _section(f"{other} less {one}", _table(heads, rows), *_scored(comparison.scored))
+    says = [] if comparison.scored is None else [textwrap.fill(words.ORDERED, _WIDTH), *_scored(comparison.scored)]
+    return _section(f"{other} less {one}", _table(heads, rows), *says)
 
 
 def _legend(report: Report) -> str:

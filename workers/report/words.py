@@ -98,8 +98,12 @@ INDEX_HEADLINE = ("judged@5", "nDCG@5", "P@1", "P@3", "MRR@10", "Recall@50")
 INDEX = "Full index: a diagnostic"
 INDEX_SAYS = (
     "What a model lists of all listings for the queries of recorded shelves, judged by what people did with what was "
-    "on these. It favours the model that chose what was on them, so its figures stand by themselves: none is ever to "
-    "be put beside one of the shelves that were shown."
+    "on these. What is sold by now is listed too; what was removed no longer can be. It favours the model that chose "
+    "what was on the shelves, so its figures stand by themselves: none is ever to be put beside one of what was shown."
+)
+ORDERED = (
+    "Both ordered the same shelves by their vectors as they are now; what either lacks comes last in both. What stood "
+    "first was clicked more, which favours a model that orders as the live one did: DCG@5 corrected allows for that."
 )
 DIAGNOSTICS = ("sold items shown", "category mismatches", "distinct sellers", "new listings shown")
 KINDS = {
@@ -205,7 +209,7 @@ def rests_on(mean: Meaning, shown: Shown) -> str:
     if shown.effective is not None:
         said.append(f"effective sample {shown.effective:,.0f}")
     if shown.outside is not None:
-        said.append(f"{shown.outside:.1%} of the gain at places that nothing is known of")
+        said.append(f"{amount('share', shown.outside)} of the gain at places that nothing is known of")
     return ", ".join(said)
 
 
