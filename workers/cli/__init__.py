@@ -67,7 +67,7 @@ def program(
 
 def main() -> None:
     """Run the program; a failed command ends with one line and its exit status."""
-    # Imports make half a million objects that live to the end: looking for garbage among them takes long and finds none.
+    # Imports make half a million objects that live to the end: looking for garbage among them takes long in vain.
     gc.set_threshold(50_000)
     try:
         app()
