@@ -99,13 +99,13 @@ def _committed(consumer: Consumer, wanted: list[TopicPartition], seconds: float)
     while True:
         try:
             found = consumer.committed(wanted, timeout=max(0.1, deadline - time.monotonic()))
-            for each in found:
-                if each.error is not None:
-                    raise KafkaException(each.error)  # noqa: TRY301 - told as what the whole call may raise
-            return found
+            failure = next((each.error for each in found if each.error is not None), None)
         except KafkaException as error:
-            if error.args[0].code() not in _COORDINATOR_COMES or time.monotonic() > deadline:
-                raise
+            found, failure = [], error.args[0]
+        if failure is None:
+            return found
+        if failure.code() not in _COORDINATOR_COMES or time.monotonic() > deadline:
+            raise KafkaException(failure)
         time.sleep(0.2)
 
 
