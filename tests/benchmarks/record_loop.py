@@ -21,6 +21,7 @@ from workers.record.files import interactions_folder
 from workers.record.holdings import Holdings
 from workers.record.landing import Staging
 from workers.record.letters import Letters
+from workers.record.memory import set_up
 from workers.record.recorder import Bounds, Recorder
 from workers.record.writer import Writer
 
@@ -49,6 +50,7 @@ def bare(settings: Settings, count: int, *, one_by_one: bool = False) -> tuple[f
 
 def record(settings: Settings, count: int) -> tuple[float, int]:
     """Seconds from the first record to the moment at which all are in files and committed; and the bytes of these."""
+    set_up()  # as the service does
     folder, topic = interactions_folder(settings), settings.named(INTERACTIONS)
     folder.mkdir(parents=True)
     staging, letters = Staging.make(folder), Letters(settings)

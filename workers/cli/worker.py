@@ -90,7 +90,7 @@ def record(
     once: Annotated[
         bool, typer.Option("--once", help="End with exit status 0 once all that the log has now is in its files.")
     ] = False,
-    batch_records: Annotated[int, typer.Option(min=1, max=1_000_000, help="Records in a batch, at most.")] = 50_000,
+    batch_records: Annotated[int, typer.Option(min=1, max=1_000_000, help="Records in a batch, at most.")] = 100_000,
     batch_seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Age of a batch, at most.")] = 5.0,
     merge: Annotated[bool, typer.Option("--merge/--no-merge", help="Merge small files each minute.")] = True,
     letters_in_a_row: Annotated[

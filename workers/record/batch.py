@@ -1,42 +1,87 @@
-"""What is in hand: records that were read and are not in a file, by partition, and where their ranges begin."""
+"""What is in hand: records that were consumed and are not in a file, by partition, read piece by piece meanwhile."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
+from workers.record.piece import Piece
+
+Read = Callable[[Sequence[Message]], "Future[Piece]"]
+"""Begins to read records of one partition, in a thread."""
+
+_PIECE = 5_000  # records, some 5 MB: read in one go without much memory, and long enough to be worth a thread's turn
+
 
 @dataclass
-class Batch:
-    """Records of one topic by partition, in order."""
+class Part:
+    """The records of one partition, in order."""
 
-    messages: dict[int, list[Message]] = field(default_factory=dict)
-    first: dict[int, int] = field(default_factory=dict)
-    """Of each partition the offset after the range before: transaction markers at its end belong to this range."""
+    first: int
+    """The offset after the range before: transaction markers at its end belong to this range."""
+    began: int
+    """The first record's time in Kafka, in milliseconds since 1970."""
+    ended: int = 0
+    """The last record's."""
+    end: int = 0
+    """The offset after the last record."""
     records: int = 0
     size: int = 0
-    """Bytes of values."""
-    begun_at: float = field(default_factory=time.monotonic)
-    """When its first record was taken in, by `time.monotonic()`."""
+    pieces: "list[Future[Piece]]" = field(default_factory=list)
+    waiting: list[Message] = field(default_factory=list)
+    """The last records: so few that no piece was made of them yet."""
+
+
+class Batch:
+    """Records of one topic; for one thread, until it is whole."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self.parts: dict[int, Part] = {}
+        """By partition."""
+        self.records = 0
+        self.size = 0
+        """Bytes of values."""
+        self.begun_at = time.monotonic()
+        """When its first record was taken in, by `time.monotonic()`."""
 
     def take(self, partition: int, messages: Sequence[Message], first: int) -> None:
         """Take in records of a partition whose next offset is `first`, where it has none here yet."""
         if not self.records:
             self.begun_at = time.monotonic()
-        self.messages.setdefault(partition, []).extend(messages)
-        self.first.setdefault(partition, first)
-        self.records += len(messages)
-        self.size += sum(map(len, messages))
+        part = self.parts.get(partition)
+        if part is None:
+            part = self.parts[partition] = Part(first, began=messages[0].timestamp()[1])
+        part.waiting.extend(messages)
+        part.ended, part.end = messages[-1].timestamp()[1], int(messages[-1].offset() or 0) + 1
+        records, size = len(messages), sum(map(len, messages))
+        part.records, part.size = part.records + records, part.size + size
+        self.records, self.size = self.records + records, self.size + size
+        if len(part.waiting) >= _PIECE:
+            self._begin(part)
+
+    def whole(self) -> None:
+        """No more is taken in: begin to read what is left."""
+        for part in self.parts.values():
+            if part.waiting:
+                self._begin(part)
 
     def drop(self, partitions: Sequence[int]) -> None:
         """Let go of partitions that are no longer ours."""
         for partition in partitions:
-            dropped = self.messages.pop(partition, [])
-            self.first.pop(partition, None)
-            self.records -= len(dropped)
-            self.size -= sum(map(len, dropped))
+            part = self.parts.pop(partition, None)
+            if part is not None:
+                self.records -= part.records
+                self.size -= part.size
+                for piece in part.pieces:
+                    piece.cancel()
 
     def ends(self) -> dict[int, int]:
         """For each partition the offset after its last record: what is committed once the batch is in place."""
-        return {partition: int(each[-1].offset() or 0) + 1 for partition, each in self.messages.items()}
+        return {partition: part.end for partition, part in self.parts.items()}
+
+    def _begin(self, part: Part) -> None:
+        part.pieces.append(self._read(part.waiting))
+        part.waiting = []

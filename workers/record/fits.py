@@ -17,8 +17,12 @@ from workers.record.columns import SHELF_TEXTS
 
 Mask = npt.NDArray[np.bool_]
 
-_ACTIONS = ("click", "like", "purchase", "cancel")
-_STATUSES = ("on_sale", "reserved", "hidden", "sold_out", "removed")
+_EVENTS = pa.array(["shelf", "seen", "click", "like", "purchase", "cancel"])
+_SHELF, _SEEN = 0, 1  # the others are actions; what is none of them is -1
+_KINDS = pa.array(["listing", "picture", "text"])
+_DRAWN = pa.array(["no", "swap", "shuffle", "interleave"])
+_TEAMS = pa.array(["live", "anchor"])
+_STATUSES = pa.array(["on_sale", "reserved", "hidden", "sold_out", "removed"])
 _AT = r"^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|\+00:00)$"
 _ID, _LISTING, _WORD, _CATEGORY = 64, 128, 128, 4_000  # characters; here of bytes, which are never fewer
 _HIGHEST_POSITION = 1_000
@@ -27,10 +31,9 @@ _HIGHEST_POSITION = 1_000
 def fitting(table: pa.Table) -> Mask:
     """Which rows surely are interactions; `table` is as `parse.LINES` says, each column in one chunk."""
     column = {name: table.column(name).chunk(0) for name in table.column_names}
-    event = column["event"]
-    shelf, seen = _is(event, ("shelf",)), _is(event, ("seen",))
-    action = _is(event, _ACTIONS)
-    fits = (shelf | seen | action) & _visible(column["request_id"], _ID)
+    event = np.asarray(pc.index_in(column["event"], value_set=_EVENTS).fill_null(-1))
+    shelf, seen, action = event == _SHELF, event == _SEEN, event > _SEEN
+    fits = (event >= 0) & _visible(column["request_id"], _ID)
     fits &= np.asarray(pc.match_substring_regex(column["at"], _AT).fill_null(False))
     fits &= np.where(shelf, ~_there(column["event_id"]), _visible(column["event_id"], _ID))
     fits &= np.where(action, _visible(column["listing_id"], _LISTING), ~_there(column["listing_id"]))
@@ -38,31 +41,35 @@ def fitting(table: pa.Table) -> Mask:
     fits &= np.where(shelf, _items(column["items"]), ~_there(column["items"]))
     for name in SHELF_TEXTS:
         # What another event says there is not looked at by the schema either: rare, and left to it.
-        fits &= np.where(shelf, _shelf_text(name, column[name]), ~_there(column[name]))
+        there = _there(column[name])
+        fits &= ~there | (shelf & _shelf_text(name, column[name]))
     return fits
 
 
 def _shelf_text(name: str, values: Any) -> Mask:
-    absent = ~_there(values)
     if name == "query":
-        return absent | _visible(values, _LISTING)
+        return _visible(values, _LISTING)
     if name == "query_kind":
-        return absent | _is(values, ("listing", "picture", "text"))
+        return _is(values, _KINDS)
     if name == "drawn":
-        return absent | _is(values, ("no", "swap", "shuffle", "interleave"))
-    return absent | _short(values, _CATEGORY if name == "category" else _WORD)
+        return _is(values, _DRAWN)
+    return _short(values, _CATEGORY if name == "category" else _WORD)
 
 
 def _there(values: Any) -> Mask:
+    if values.null_count in (0, len(values)):
+        return np.full(len(values), values.null_count == 0)
     return np.asarray(values.is_valid())
 
 
-def _is(values: Any, words: tuple[str, ...]) -> Mask:
-    return np.asarray(pc.is_in(values, value_set=pa.array(words)))
+def _is(values: Any, words: pa.Array) -> Mask:
+    return np.asarray(pc.is_in(values, value_set=words))
 
 
-def _lengths(values: Any) -> npt.NDArray[np.int64]:
-    return np.asarray(pc.binary_length(values).fill_null(0)).astype(np.int64)
+def _lengths(values: Any) -> npt.NDArray[np.int32]:
+    """Of texts in bytes, or of lists; 0 where there is none, for a parser's builder gives these no room."""
+    offsets = np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, 4 * values.offset)
+    return np.diff(offsets)
 
 
 def _short(values: Any, most: int) -> Mask:
@@ -94,9 +101,9 @@ def _rows_without(rows: int, of: npt.NDArray[np.int64], wrong: Mask) -> Mask:
     return fits
 
 
-def _lists(values: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _lists(values: Any) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """The length of each list, and for each element the list that it is in."""
-    lengths = np.asarray(pc.list_value_length(values).fill_null(0)).astype(np.int64)
+    lengths = _lengths(values)
     return lengths, np.repeat(np.arange(len(values)), lengths)
 
 
@@ -118,7 +125,7 @@ def _items(values: Any) -> Mask:
     wrong |= ~np.isfinite(np.asarray(part["score"].fill_null(0.0)))
     propensity = np.asarray(part["propensity"].fill_null(1.0))
     wrong |= ~((propensity > 0) & (propensity <= 1))
-    wrong |= _there(part["team"]) & ~_is(part["team"], ("live", "anchor"))
+    wrong |= _there(part["team"]) & ~_is(part["team"], _TEAMS)
     wrong |= _there(part["status"]) & ~_is(part["status"], _STATUSES)
     wrong |= ~_short(part["category"], _CATEGORY) | ~_short(part["seller_id"], _WORD)
     wrong |= np.asarray(part["listed_at"].fill_null(0)) < 0

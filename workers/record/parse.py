@@ -5,10 +5,9 @@ pyarrow, the rows that surely meet the schema are taken (`fits`), and only what 
 A block that pyarrow can't parse is halved, so a bad record costs a few further looks at its neighbours.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,13 +33,14 @@ Numbers = npt.NDArray[np.int64]
 Values = Sequence[bytes | None]
 Block = tuple[Numbers, pa.Table, npt.NDArray[np.bool_]]
 """The numbers of a block's values, its rows that fit, and which these are."""
-Map = Callable[[Callable[[Numbers], list[Block]], Iterable[Numbers]], Iterable[list[Block]]]
 
 _AT = ROWS.get_field_index("at")
 _LINES = ROWS.set(_AT, pa.field("at", pa.string()))  # the form of a time is looked at before it is read
 _OPENS, _CLOSES = b"{}"
+_LINE_FEED = ord("\n")
+_BRACKET, _CASE = ord("{"), ord("{") - ord("[")  # the two opening brackets differ in one bit
+_SLICE = 1 << 18  # bytes that are counted at once: they stay in the cache
 _BY_ONE = 16  # records; so few are not worth a block
-_BLOCK = 5_000  # records, some 5 MB: less memory to ask the system for than with a batch in one piece
 _BLOCK_BYTES = 1 << 30  # a block is parsed by one thread
 _SPARE_BRACKETS = 64
 """Brackets that a record may have beside those of items and positions. The schema's parser takes 200 levels, pyarrow's
@@ -60,14 +60,13 @@ class Parsed:
     bad: dict[int, BadMessage]
 
 
-def parse(values: Values, each: Map = map) -> Parsed:
+def parse(values: Values) -> Parsed:
     """Every value as a row or as a BadMessage (deserialize, schema), in the order of `values`.
 
-    `each` may be the `map` of a pool of threads: pyarrow lets go of the interpreter while it parses.
+    For threads: pyarrow lets go of the interpreter while it parses.
     """
     tables, numbers, alone = [ROWS.empty_table()], [np.empty(0, np.int64)], list[int]()
-    parts = [np.arange(first, min(first + _BLOCK, len(values))) for first in range(0, len(values), _BLOCK)]
-    for block, table, fits in chain.from_iterable(each(lambda part: list(_blocks(values, part)), parts)):
+    for block, table, fits in _blocks(values, np.arange(len(values))):
         tables.append(table)
         numbers.append(block[fits])
         alone += block[~fits].tolist()
@@ -115,10 +114,10 @@ def _is_lines(text: bytes, lines: list[bytes]) -> bool:
     Such a line is one object, several, or an error. So where a block has as many rows as lines, each line is one row.
     """
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-    if int(lengths.min()) < 2 or text.count(b"\n") != len(lines) - 1 or b"\r" in text:
+    found = np.frombuffer(text, np.uint8)
+    if int(lengths.min()) < 2 or _count(found, _LINE_FEED) != len(lines) - 1 or b"\r" in text:
         return False
     ends = np.cumsum(lengths + 1) - 2
-    found = np.frombuffer(text, np.uint8)
     return bool(np.all(found[ends] == _CLOSES) and np.all(found[ends - lengths + 1] == _OPENS))
 
 
@@ -150,10 +149,16 @@ def _shallow(table: pa.Table, text: bytes, lines: list[bytes]) -> npt.NDArray[np
     items = np.asarray(pc.list_value_length(table.column("items")).fill_null(-1)) + 1
     positions = np.asarray(pc.is_valid(table.column("positions"))).astype(np.int64)
     known = 1 + items + positions
-    if text.count(b"{") + text.count(b"[") - int(known.sum()) <= _SPARE_BRACKETS:
+    if _count(np.frombuffer(text, np.uint8), _BRACKET, _CASE) - int(known.sum()) <= _SPARE_BRACKETS:
         return np.ones(len(lines), np.bool_)
     found = np.asarray([line.count(b"{") + line.count(b"[") for line in lines])
     return np.asarray(found - known <= _SPARE_BRACKETS)
+
+
+def _count(found: npt.NDArray[np.uint8], byte: int, ignoring: int = 0) -> int:
+    """How often a byte is there, some of its bits ignored; five times as fast as `bytes.count` where it is often."""
+    slices = (found[first : first + _SLICE] for first in range(0, found.size, _SLICE))
+    return sum(int(np.count_nonzero((each | ignoring if ignoring else each) == byte)) for each in slices)
 
 
 def _one_by_one(values: Values, numbers: list[int], bad: dict[int, BadMessage]) -> tuple[pa.Table, list[int]]:

@@ -1,9 +1,9 @@
 """The recorder: a plain consumer of `interactions`, from the group to the files, in one place.
 
-    consume ▸ batch ▸ (a thread) parse ▸ letters ▸ forget ▸ stage ▸ seal ▸ place ▸ commit
+    consume ▸ batch ▸ (threads) read ▸ (a thread) letters ▸ forget ▸ stage ▸ seal ▸ place ▸ commit
 
-Why it is not a loop of consume, write, commit: parsing and writing take longer than reading, so they run beside it; and
-a partition may be taken away at any moment, while the disk is full. So there is one batch in hand and one being
+Why it is not a loop of consume, write, commit: reading and writing take longer than consuming, so they run beside it;
+and a partition may be taken away at any moment, while the disk is full. So there is one batch in hand and one being
 written; whoever loses a partition finishes or abandons both before the next owner may write, by a lock in the folder.
 """
 
@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+from operator import methodcaller
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -27,24 +29,26 @@ from workers.record.holdings import Holdings
 from workers.record.writer import Writer
 
 GROUP = "lookalike-record"
-_TAKE = 5_000  # records in a call; some 5 MB
-_POLL_SECONDS = 0.2
+_TAKE = 1_000  # records in a call: some 2 ms in which no other thread has the interpreter
+_POLL_SECONDS = 0.05  # the longest that records which have come, or a batch that is written, wait to be seen
 _SETTLE_SECONDS = 10.0
 """So long a partition that is taken away waits for the batch that is being written, before that is abandoned."""
 _AGAIN_SECONDS = 1.0
+_ENOUGH = 0.5  # of a full batch
 _PATIENCE_SECONDS = 10.0
 """So long a full batch waits before the partitions are paused: that throws away what was fetched ahead. A rebalance
 waits for it too; a member may be silent for 300 s."""
 
+_failure, _partition = methodcaller("error"), methodcaller("partition")
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """When a batch is full."""
+    """When a batch is full; half of it is enough to write, once the batch before is in place."""
 
-    records: int = 50_000
-    size: int = 64_000_000
+    records: int = 100_000
+    size: int = 128_000_000
     """Bytes of values."""
     seconds: float = 5.0
     """From its first record; with the writing and a busy machine, a new record is in a file within 20 s."""
@@ -67,7 +71,7 @@ class Recorder:
     def __init__(self, settings: Settings, writer: Writer, holdings: Holdings, bounds: Bounds) -> None:
         self._topic, self._bounds, self._writer = settings.named(INTERACTIONS), bounds, writer
         self._holdings = holdings
-        self._batch = Batch()
+        self._batch = Batch(self._writer.read)
         self._pool = ThreadPoolExecutor(1, "record-write")
         self._writing: tuple[Batch, Future[bool]] | None = None
         self._abandoned = threading.Event()
@@ -111,12 +115,12 @@ class Recorder:
         if time.monotonic() >= self._take_over_at and self._holdings.wanted:
             self._take_over_at = time.monotonic() + _AGAIN_SECONDS
             self._holdings.take_over(self._consumer)
-        if self._due(time.monotonic()):
-            if self._writing is None:
+        if self._writing is None:
+            if self._due(time.monotonic()):
                 self.write()
-            else:
-                self._hold()
-                return
+        elif self._share() >= 1:
+            self._hold()
+            return
         self._look_for_kafka()
         self._take(self._consumer.consume(_TAKE, timeout=_POLL_SECONDS))
         metrics.IN_HAND.set(self.in_hand)
@@ -124,7 +128,8 @@ class Recorder:
     def write(self) -> None:
         """Begin to write what is in hand; to be called only while nothing is being written."""
         if self._batch.records:
-            batch, self._batch = self._batch, Batch()
+            batch, self._batch = self._batch, Batch(self._writer.read)
+            batch.whole()
             self._abandoned.clear()
             self._writing = (batch, self._pool.submit(self._writer.write, batch, self._abandoned))
 
@@ -150,7 +155,7 @@ class Recorder:
         """Leave the group as it is; what is in hand is dropped. Safe after a failure."""
         self._abandoned.set()
         self._pool.shutdown(wait=True)
-        self._batch = Batch()
+        self._batch = Batch(self._writer.read)
         self._writing = None
         self._consumer.close()
         self._holdings.let_go(self._holdings.partitions or [])
@@ -165,12 +170,16 @@ class Recorder:
         return self.in_hand == 0
 
     def _due(self, now: float) -> bool:
-        batch, bounds = self._batch, self._bounds
-        full = batch.records >= bounds.records or batch.size >= bounds.size
-        return batch.records > 0 and (full or now - batch.begun_at >= bounds.seconds)
+        old = now - self._batch.begun_at >= self._bounds.seconds
+        return self._batch.records > 0 and (old or self._share() >= _ENOUGH)
+
+    def _share(self) -> float:
+        """How full the batch in hand is; 1 and above is full."""
+        return max(self._batch.records / self._bounds.records, self._batch.size / self._bounds.size)
 
     def _hold(self) -> None:
         """A batch is full and another is being written: take nothing in, stay a member of the group."""
+        self._batch.whole()
         if self._writing is not None and not self._full:
             try:
                 self._writing[1].exception(_PATIENCE_SECONDS)
@@ -216,22 +225,22 @@ class Recorder:
             _log.warning("not_committed", error=error.args[0].str())
 
     def _take(self, messages: list[Message]) -> None:
-        parts: dict[int, list[Message]] = {}
-        for message in messages:
-            failure = message.error()
-            if failure is None:
-                parts.setdefault(message.partition() or 0, []).append(message)
-            else:
-                self._judge(message, failure)
-        for partition, part in parts.items():
+        if any(map(_failure, messages)):
+            for message in messages:
+                failure = message.error()
+                if failure is not None:
+                    self._judge(message, failure)
+            messages = [message for message in messages if message.error() is None]
+        for number, each in groupby(messages, _partition):
+            run, partition = list(each), number or 0
             first = self._holdings.next_offset(partition)
             if first is None:
                 continue  # it went away meanwhile
-            if (part[0].offset() or 0) < first:
-                part = [each for each in part if (each.offset() or 0) >= first]
-            if part:
-                self._batch.take(partition, part, first)
-                self._holdings.taken(partition, (part[-1].offset() or 0) + 1)
+            if (run[0].offset() or 0) < first:
+                run = [message for message in run if (message.offset() or 0) >= first]
+            if run:
+                self._batch.take(partition, run, first)
+                self._holdings.taken(partition, (run[-1].offset() or 0) + 1)
 
     def _judge(self, message: Message, failure: KafkaError) -> None:
         if failure.code() == KafkaError._PARTITION_EOF:

@@ -24,6 +24,7 @@ from workers.record.health import Seen, document
 from workers.record.holdings import Holdings
 from workers.record.landing import Staging
 from workers.record.letters import Letters
+from workers.record.memory import set_up
 from workers.record.recorder import GROUP, Bounds, Recorder
 from workers.record.writer import Writer
 
@@ -52,6 +53,7 @@ def run_recorder(settings: Settings, chosen: Chosen) -> None:
 
     Raises CommandFailed: 1 where it can't go on (with the remedy), 2 without the topics, 3 where Kafka is away.
     """
+    set_up()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

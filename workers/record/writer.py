@@ -1,39 +1,41 @@
-"""A batch on its way to the disk: parse ▸ letters ▸ forget ▸ stage ▸ seal ▸ place; the commit after it is another's.
+"""A batch on its way to the disk: read ▸ letters ▸ forget ▸ stage ▸ seal ▸ place; the commit after it is another's.
 
-In a thread of its own, so that the next batch is read meanwhile.
+Reading is begun in threads while the batch still grows; the rest is in a thread of its own, so that the next batch is
+consumed and read meanwhile.
 """
 
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import structlog
+from confluent_kafka import Message
 
 from streams.failures import SlowDown
 from streams.hash_key import HashKey
-from streams.read import record_of
 from workers.index.letter_limit import LetterLimit
 from workers.record import forgotten as forgetting
 from workers.record import landing, metrics
 from workers.record.batch import Batch
-from workers.record.columns import COLUMNS, INSTANT
+from workers.record.columns import COLUMNS
 from workers.record.files import file_name
 from workers.record.landing import NewFile, Staging
 from workers.record.letters import Bad, Letters
 from workers.record.locks import DAYS, holding
-from workers.record.parse import Parsed, parse
+from workers.record.piece import Piece, read
 
 KEPT_DAYS = 92
 """So long the topic may bring back a record that is read again: 90 days and what is left of its segment."""
-_PARSERS = 2  # threads
+_READERS = 2  # threads
 _AS_FAR_BACK = 400  # records; the limit on letters looks at no more
 _DAY = 86_400_000_000  # microseconds
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -44,7 +46,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Writes batches of one topic; for one thread, but for `away`."""
+    """Writes batches of one topic; for one thread, but for `away` and `read`."""
 
     def __init__(self, staging: Staging, topic: str, letters: Letters, limit: LetterLimit, read_key: ReadKey) -> None:
         self._staging, self._topic, self._letters, self._limit, self._read_key = (
@@ -54,16 +56,20 @@ class Writer:
             limit,
             read_key,
         )
-        self._pool = ThreadPoolExecutor(_PARSERS, "record-parse")
+        self._pool = ThreadPoolExecutor(_READERS, "record-read")
         self.away: str | None = None
         """What it waits for, in words; None while it does not."""
+
+    def read(self, messages: Sequence[Message]) -> Future[Piece]:
+        """Begin to read records of one partition; from any thread. What it raises, `write` raises."""
+        return self._pool.submit(read, messages)
 
     def write(self, batch: Batch, abandoned: threading.Event) -> bool:
         """Put a batch in place; False where it was abandoned before it was sealed: then nothing has happened.
 
         What is away or full is waited for. Raises Broken over the limit on letters, OSError where the disk fails.
         """
-        with _timed("parse"):
+        with _timed("read"):
             table, bad = self._read(batch)
         wait = _FIRST_WAIT
         while not abandoned.is_set():
@@ -86,7 +92,7 @@ class Writer:
 
     def close(self) -> None:
         """Take the staging folder away."""
-        self._pool.shutdown()
+        self._pool.shutdown(cancel_futures=True)
         self._letters.close()
         self._staging.close()
 
@@ -95,17 +101,21 @@ class Writer:
 
         Raises Broken where so much can't be read that something of ours is likelier to be wrong.
         """
-        messages = [each for part in batch.messages.values() for each in part]
-        parsed = parse([message.value() for message in messages], self._pool.map)
-        before = -1
-        for number, why in parsed.bad.items():
-            for _ in range(min(number - before - 1, _AS_FAR_BACK)):
-                self._limit.good("read")
-            self._limit.letter(why.reason, why.error)
-            before = number
-        for _ in range(min(len(messages) - before - 1, _AS_FAR_BACK)):
+        pieces = [piece.result() for part in batch.parts.values() for piece in part.pieces]
+        bad = list[Bad]()
+        for piece in pieces:
+            before = -1
+            for number, letter in piece.bad.items():
+                self._good(number - before - 1)
+                self._limit.letter(letter[1].reason, letter[1].error)
+                bad.append(letter)
+                before = number
+            self._good(piece.records - before - 1)
+        return pa.concat_tables([piece.rows for piece in pieces]), bad
+
+    def _good(self, count: int) -> None:
+        for _ in range(min(count, _AS_FAR_BACK)):
             self._limit.good("read")
-        return _with_places(parsed, messages), [(record_of(messages[each]), why) for each, why in parsed.bad.items()]
 
     def _land(self, batch: Batch, table: Any, abandoned: threading.Event) -> bool:
         """Under a lock against which what is newly forgotten, and exchanged folders, wait."""
@@ -127,7 +137,7 @@ class Writer:
         metrics.BATCH_RECORDS.observe(batch.records)
         for each in pc.value_counts(applied.rows.column("event")).to_pylist():
             metrics.RECORDED.labels(each["values"]).inc(each["counts"])
-        oldest = min(part[0].timestamp()[1] for part in batch.messages.values())
+        oldest = min(part.began for part in batch.parts.values())
         metrics.AGE_SECONDS.observe(max(0.0, now.timestamp() - oldest / 1_000))
         _log.info("recorded", records=applied.rows.num_rows, files=len(files), forgotten=applied.removed)
         return True
@@ -147,40 +157,31 @@ def _timed(stage: str) -> Iterator[None]:
     metrics.STAGE_SECONDS.labels(stage).observe(time.perf_counter() - began)
 
 
-def _with_places(parsed: Parsed, messages: list[Any]) -> Any:
-    """Rows with what Kafka says of their records."""
-    good = [messages[number] for number in parsed.numbers.tolist()]
-    recorded = np.fromiter((each.timestamp()[1] for each in good), np.int64, len(good)) * 1_000
-    places = {
-        "recorded_at": pa.array(recorded).cast(INSTANT),
-        "partition": pa.array(np.fromiter((each.partition() for each in good), np.int32, len(good))),
-        "offset": pa.array(np.fromiter((each.offset() for each in good), np.int64, len(good))),
-    }
-    rows = parsed.rows
-    return pa.table(
-        [places.get(name, rows.column(name) if name in rows.column_names else None) for name in COLUMNS.names],
-        schema=COLUMNS,
-    )
-
-
 def _files(topic: str, batch: Batch, rows: Any) -> Iterator[NewFile]:
     """A file for each partition and day; one without rows for a partition of which nothing is left."""
-    ends = batch.ends()
     partition = np.asarray(rows.column("partition").to_numpy())
     day = np.asarray(rows.column("at").cast(pa.int64()).to_numpy()) // _DAY
-    for number, messages in batch.messages.items():
-        name = file_name(topic, number, batch.first[number], ends[number] - 1)
+    for number, part in batch.parts.items():
+        name = file_name(topic, number, part.first, part.end - 1)
         theirs = np.flatnonzero(partition == number)
         if not theirs.size:
             # Its range is done all the same; the day is that of its last record.
-            last = messages[-1].timestamp()[1] * 1_000 // _DAY
-            yield NewFile(_name_of(last), name, COLUMNS.empty_table())
+            yield NewFile(_name_of(part.ended * 1_000 // _DAY), name, COLUMNS.empty_table())
             continue
-        part = rows.slice(theirs[0], theirs.size)  # a partition's rows follow one another
-        of_part = day[theirs]
-        for each in np.unique(of_part):
-            whole = bool(np.all(of_part == each))
-            yield NewFile(_name_of(int(each)), name, part if whole else part.filter(pa.array(of_part == each)))
+        found = rows.slice(theirs[0], theirs.size)  # a partition's rows follow one another
+        for each, of_day in _by_day(found, day[theirs]):
+            yield NewFile(_name_of(each), name, of_day)
+
+
+def _by_day(rows: Any, days: npt.NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+    """The rows of each day; without a copy where days follow one another, as they mostly do."""
+    found, starts = np.unique(days, return_index=True)
+    if np.all(np.diff(days) >= 0):
+        for day, start, end in zip(found, starts, [*starts[1:], len(days)], strict=True):
+            yield int(day), rows.slice(start, end - start)
+    else:
+        for day in found:
+            yield int(day), rows.filter(pa.array(days == day))
 
 
 def _name_of(day: int) -> str:

@@ -4,11 +4,13 @@ import errno
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from awaiting import eventually
@@ -22,8 +24,11 @@ from workers.record.batch import Batch
 from workers.record.files import STAGING, data_files
 from workers.record.forgotten import remember
 from workers.record.landing import Staging
+from workers.record.piece import Piece, read
 from workers.record.scan import collect, scan
 from workers.record.writer import Writer
+
+CLICK = json.dumps(action("click", "r")).encode()
 
 
 @dataclass
@@ -99,12 +104,20 @@ def writer(tmp_path: Path, box: Box) -> Iterator[Writer]:
     made.close()
 
 
+def read_now(messages: Sequence[Any]) -> "Future[Piece]":
+    """Reads at once."""
+    done = Future[Piece]()
+    done.set_result(read(messages))
+    return done
+
+
 def batch(values: Sequence[dict[str, Any] | bytes], first: int = 0, partition: int = 0) -> Batch:
     """Records from an offset on."""
     raws = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in values]
     messages: Any = [Said(raw, first + number, partition) for number, raw in enumerate(raws)]
-    made = Batch()
+    made = Batch(read_now)
     made.take(partition, messages, first)
+    made.whole()
     return made
 
 
@@ -188,11 +201,53 @@ def test_too_many_letters(writer: Writer, box: Box, tmp_path: Path) -> None:
     assert (box.sent, offsets(tmp_path)) == ([], [])
 
 
+def test_letters_are_counted_across_pieces(writer: Writer, box: Box, tmp_path: Path) -> None:
+    """A batch is read in pieces; that bad records follow one another is seen all the same, and order is kept."""
+    made = Batch(writer.read)
+    for first in range(0, 12_000, 1_000):
+        values = [b"{" if 4_950 <= first + number < 5_049 else CLICK for number in range(1_000)]
+        messages: Any = [Said(raw, first + number) for number, raw in enumerate(values)]
+        made.take(0, messages, 0)
+    made.whole()
+    assert writer.write(made, threading.Event())
+    assert [record.source.offset for record, _ in box.sent] == list(range(4_950, 5_049))
+    table = pq.read_table(next(iter(data_files(tmp_path))).path, partitioning=None)
+    assert table["offset"].to_pylist() == [each for each in range(12_000) if not 4_950 <= each < 5_049]
+    with pytest.raises(Broken, match="in a row"):
+        writer.write(batch([b"{"] * 100, first=12_000), threading.Event())
+
+
+def test_what_reading_raises(writer: Writer, tmp_path: Path) -> None:
+    """It ends the recorder: no piece is left out."""
+    failed = Future[Piece]()
+    failed.set_exception(MemoryError("no room"))
+    made = Batch(lambda _messages: failed)
+    records: Any = [Said(CLICK, 0)]
+    made.take(0, records, 0)
+    made.whole()
+    with pytest.raises(MemoryError, match="no room"):
+        writer.write(made, threading.Event())
+    assert list(data_files(tmp_path)) == []
+
+
+def test_days_one_after_the_other(writer: Writer, tmp_path: Path) -> None:
+    """Records of one day after those of another are in the file of their own day."""
+    days = [0, 0, 1, 1, 1, 3]
+    made = batch([action("click", "r", at=START + timedelta(days=each)) for each in days])
+    assert writer.write(made, threading.Event())
+    found = collect(lambda: scan(tmp_path)).sort("offset")
+    assert [(at - START).days for at in found["at"].to_list()] == days
+    assert sorted((each.day, each.first, each.last) for each in data_files(tmp_path)) == [
+        ("2026-11-20", 0, 5), ("2026-11-21", 0, 5), ("2026-11-23", 0, 5),
+    ]  # fmt: skip
+
+
 def test_days_and_partitions(writer: Writer, tmp_path: Path) -> None:
     """A file for each partition and day, all of the batch's range; the range begins where the one before ended."""
     whole = batch([action("click", "r", at=START + timedelta(days=number % 2)) for number in range(4)], first=10)
     other: Any = [Said(json.dumps(action("like", "q")).encode(), 105, 1)]
     whole.take(1, other, 100)  # what lay between, a marker, belongs to it
+    whole.whole()
     assert writer.write(whole, threading.Event())
     found = sorted((each.day, each.partition, each.first, each.last) for each in data_files(tmp_path))
     assert found == [("2026-11-20", 0, 10, 13), ("2026-11-20", 1, 100, 105), ("2026-11-21", 0, 10, 13)]
