@@ -73,9 +73,9 @@ def test_a_silent_server_holds_no_call(scenes: Scenes, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("store", STORES)
 def test_milvus_killed_and_restarted(scenes: Scenes, make_case: MakeCase, store: str) -> None:
-    """SIGKILL after it acknowledged: the rows are there afterwards, and the worker goes on."""
+    """SIGKILL after it acknowledged to two who wrote at once: the rows are there afterwards, and the workers go on."""
     scene = scenes(store)
-    scene.crew.ready()
+    scene.crew.ready(2)
     case = make_case(f"{store} killed and restarted", scene)
     probe = Probe(scene.store.uri)
     case.told(case.send(case.new(50)))

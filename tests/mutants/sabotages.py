@@ -108,6 +108,11 @@ MUTANTS = (
         ("tests/faults/test_milvus_away.py::test_a_silent_server_holds_no_call",),
     ),
     Mutant(
+        "Milvus Lite takes calls side by side",
+        (Edit("workers/local/serve_milvus.py", "THREADS = 1\n", "THREADS = 10\n"),),
+        ("tests/local/test_lite.py",),
+    ),
+    Mutant(
         "half of a refused batch is forgotten",
         (Edit("workers/vectors/store.py", "return self.upsert(rows[:middle]) | self.upsert(rows[middle:])",
               "return self.upsert(rows[:middle])"),),

@@ -25,7 +25,7 @@ def process(settings: Settings) -> Process:
 
 
 def is_ready(address: Address) -> bool:
-    """Whether a gRPC server greets us; Milvus Lite opens its data before it does."""
+    """Whether a gRPC server greets us; Milvus Lite locks its data before it does."""
     greeted = answers(address, _GREETING)
     return greeted is not None and len(greeted) > _FRAME_TYPE and greeted[_FRAME_TYPE] == _SETTINGS
 
