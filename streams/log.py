@@ -36,5 +36,5 @@ def set_up_log(style: Literal["console", "json"] | None = None, level: int = log
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "pymilvus", "httpx", "urllib3", "faust", "mode", "transformers", "milvus_lite"):
+    for noisy in ("aiokafka", "httpx", "urllib3", "faust", "mode", "transformers", "milvus_lite"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))

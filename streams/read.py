@@ -16,6 +16,8 @@ from streams.settings import Settings
 Place = tuple[str, int]
 Keep = Callable[[str, bytes | None], bool]
 """Whether a record is wanted, by its topic (with prefix) and key: asked before anything is made of it."""
+_LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""What a topic says for a moment after it was made, or while a broker takes over."""
 
 
 def read_all(
@@ -102,12 +104,19 @@ def partitions(client: AdminClient, settings: Settings, topics: Iterable[str]) -
 
 
 def offsets(client: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
-    """Where each partition begins or, for readers of committed records, ends."""
+    """Where each partition begins or, for readers of committed records, ends. Raises KafkaException."""
     wanted = {TopicPartition(*place): spec for place in places}
     if not wanted:
         return {}
-    futures = client.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
-    return {(each.topic, each.partition): done.result().offset for each, done in futures.items()}
+    deadline = time.monotonic() + 10
+    while True:
+        futures = client.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
+        try:
+            return {(each.topic, each.partition): done.result().offset for each, done in futures.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def record_of(message: Message) -> Record:

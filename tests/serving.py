@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 
 from awaiting import eventually
-from program import command
+from started import Started
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.vectors.client import connect
@@ -27,11 +26,8 @@ class Server:
     def __init__(self, settings: Settings, *arguments: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="serve-")
         self._ready, self._log = Path(self._folder.name) / "ready", Path(self._folder.name) / "log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command("serve", "--port", "0", "--device", "cpu", "--ready-file", str(self._ready), *arguments),
-                env=child_environment(settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        told = ("serve", "--port", "0", "--device", "cpu", "--ready-file", str(self._ready), *arguments)
+        self.process = Started(*told, environment=child_environment(settings), out=self._log, errors=self._log)
         self.client = httpx.Client(timeout=30)
 
     def await_ready(self, seconds: float = 120.0) -> None:
@@ -59,7 +55,7 @@ class Server:
 
     def log(self) -> str:
         """What it said so far."""
-        return self._log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def terminate(self, seconds: float = 30.0) -> int:
         """SIGTERM, and its exit status."""

@@ -33,7 +33,7 @@ class Crew:
 
     def start(self, *, await_ready: bool = True, settings: Settings | None = None) -> IndexWorker:
         """One more worker; with other settings where they are given."""
-        worker = IndexWorker(settings or self.settings, *self.arguments)
+        worker = IndexWorker(settings or self.settings, *self.arguments, imported=False)
         self.members.append(worker)
         if await_ready:
             worker.await_ready()

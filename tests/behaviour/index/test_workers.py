@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,13 +10,12 @@ from confluent_kafka.admin import NewTopic
 
 from awaiting import eventually
 from catalogue import Catalogue, catalogue, next_prefix, place
-from program import IndexWorker, command, index_worker
+from program import IndexWorker, index_worker
 from schemas.source import Source
 from streams.clients import admin
 from streams.settings import Settings
 from streams.topics import UPDATED, create
 from workers.index.app import SESSION_SECONDS
-from workers.local.environment import child_environment
 from workers.local.ports import free_port
 from workers.models.folder import BUNDLED, read_recipe
 from workers.vectors.collection import live
@@ -34,7 +32,7 @@ def own(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 @pytest.fixture(scope="module")
-def refused(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.Popen[str]]]:
+def refused(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, IndexWorker]]:
     """Workers that can't start, all started at once."""
     elsewhere = {"prefix": next_prefix(), "milvus": f"http://127.0.0.1:{free_port()}"}
     uneven = stack.model_copy(update={"prefix": next_prefix()})
@@ -53,16 +51,10 @@ def refused(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     }
     for name in ("milvus away", "uneven", "pickled"):
         create(chosen[name])
-    started = {
-        name: subprocess.Popen(
-            command("worker", "index"), env=child_environment(settings), stderr=subprocess.PIPE, text=True
-        )
-        for name, settings in chosen.items()
-    }
+    started = {name: IndexWorker(settings) for name, settings in chosen.items()}
     yield started
-    for process in started.values():
-        process.kill()
-        process.communicate()
+    for each in started.values():
+        each.close()
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +157,11 @@ def test_another_model_indexes_beside_the_live_one(
     ],
 )
 def test_a_worker_that_cannot_start(
-    refused: dict[str, subprocess.Popen[str]], name: str, code: int, words: tuple[str, ...]
+    refused: dict[str, IndexWorker], name: str, code: int, words: tuple[str, ...]
 ) -> None:
     """It ends with its exit status and one line that says what is wrong and what to try."""
-    _, errors = refused[name].communicate(timeout=120)
-    assert refused[name].returncode == code, errors
+    ended, errors = refused[name].process.wait(120), refused[name].log()
+    assert ended == code, errors
     last = errors.strip().splitlines()[-1]
     assert last.startswith("lookalike: ")
     assert all(word in last for word in words), last
