@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from streams.settings import Settings
-from workers.decide import watch
+from workers.decide import shelf_signs
 from workers.decide.causes import LIMITS
 from workers.decide.evidence import Store
 from workers.decide.readings import Reading
@@ -47,14 +47,14 @@ class Around:
             return known
         shown = self.standing(promoted or closed[0])
         before, after = self._shelves(*around.before), self._shelves(*around.after)
-        sold = watch.sold(before, after).sold_shown
+        sold = shelf_signs.sold(before, after).sold_shown
         return known.model_copy(
             update={
                 "recording": self._recording(around, before, after),
                 "index": Index(lag_seconds=self.broker.index_lag_seconds(), sold_shown=sold),
                 "recall": Recall(recall=shown.recall, mixed=self._mixed(after)),
-                "releases": watch.releases(of_model(before, live.model), self._since_turn(around)),
-                "traffic": watch.traffic(of_model(before, live.model), of_model(after, live.model)),
+                "releases": shelf_signs.releases(of_model(before, live.model), self._since_turn(around)),
+                "traffic": shelf_signs.traffic(of_model(before, live.model), of_model(after, live.model)),
                 "new_pairs": shown.new_pairs,
                 "drift": shown.drift,
             }
@@ -63,7 +63,7 @@ class Around:
     def _recording(self, around: Spans, before: Shelves, after: Shelves) -> Recording:
         was, is_now = (joined_share(self.folder, *days) for days in (around.before, around.after))
         joined = None if was is None or is_now is None else Change(before=was, after=is_now)
-        told = watch.recording(before, after, joined)
+        told = shelf_signs.recording(before, after, joined)
         since = datetime.combine(around.after[0], datetime.min.time(), UTC)
         unread, refused = self.broker.unread(), self.broker.refused_share(since)
         return told.model_copy(update={"unread": unread, "refused": refused})
