@@ -9,9 +9,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 demo: .venv/.run
 	$(BIN)/lookalike demo $(ARGS)
 
+# Two files at a time, as half of the time is waiting: make test [PROCESSES=2] [ARGS="-k milvus"]
 # The cases that wait for a minute, and the long ones, are `make faults`.
 test: .venv/.dev
-	$(BIN)/pytest -m "not full and not soak" $(ARGS)
+	$(BIN)/pytest -n $(or $(PROCESSES),2) --no-loadscope-reorder -m "not full and not soak" $(ARGS)
 
 # Every case of tests/faults, with outages of 60 s: make faults [SEEDS=3] [SEED=n] [ARGS="-k milvus"]
 faults: .venv/.dev

@@ -1,10 +1,12 @@
-"""What all tests share: the real servers, each started once a run and only where a test asks for it."""
+"""What all tests share: the real servers, each started once a process and only where a test asks for it."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from catalogue import Catalogue, catalogue
 from program import IndexWorker, index_worker
@@ -16,6 +18,19 @@ from web import Web, web_server
 settings.register_profile("usual", derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, stateful_step_count=80, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
+    """Each file to one of the processes that share the tests; the faults, which share their servers, as one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "tests/faults" if path.startswith("tests/faults/") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """What `-n 2` deals the tests out by; each process has servers of its own."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
