@@ -1,6 +1,7 @@
 """What all tests share: the real servers, each started once a process and only where a test asks for it."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,8 @@ from web import Web, web_server
 settings.register_profile("usual", derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, stateful_step_count=80, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+# In a run that a shell put into the background SIGINT is ignored, and so it would be in whatever a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
