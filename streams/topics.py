@@ -96,7 +96,15 @@ def create(settings: Settings, seconds: float = 10.0) -> list[TopicReport]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
                 raise CommandFailed(f"topic {name} can't be created: {error.args[0].str()}") from None
+    _await_seen(client, [each.topic for each in missing], seconds)
     return check(settings, client)
+
+
+def _await_seen(client: AdminClient, names: list[str], seconds: float) -> None:
+    """A broker that has created a topic may not list it for a moment; what is not listed then is told as missing."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not set(names) <= set(client.list_topics(timeout=10).topics):
+        time.sleep(0.1)
 
 
 def check(settings: Settings, client: AdminClient | None = None) -> list[TopicReport]:

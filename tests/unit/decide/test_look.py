@@ -98,7 +98,7 @@ def test_nothing_wrong_is_quiet(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         told = daily(store, concurrent(40, 0.0, 0), log)
     assert {each.outcome.kind for each in told} == {"quiet"}
-    assert told[-1].next_look == "2026-05-02 00:00 UTC, when the shelves of 2026-04-10 have matured"
+    assert told[-1].next_look == "2026-04-14 00:00 UTC, when the shelves of 2026-04-10 have matured"
     assert log.records == []
 
 
