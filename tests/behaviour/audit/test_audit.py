@@ -52,7 +52,8 @@ def store(shop: Catalogue, worker: None) -> Store:
 
 
 def audit(shop: Catalogue, *more: str, code: int = 0) -> dict[str, Any]:
-    """What the command says."""
+    """What the command says once all is committed: before that it takes an event for pending, whatever is stored."""
+    shop.at_rest()
     return document(run(shop.settings, "audit", "--json", *more), code)
 
 
@@ -279,6 +280,7 @@ def test_a_letter_excuses_its_event_alone(shop: Catalogue, store: Store) -> None
 def test_people_see_it_in_plain_lines(shop: Catalogue, store: Store) -> None:
     """What is wrong with which listing, and what puts it right."""
     listing, _ = lost_row(shop, store)
+    shop.at_rest()
     said = run(shop.settings, "audit")
     assert said.returncode == 1
     assert f"{listing}: missing: version 1 from" in said.stdout
