@@ -9,6 +9,12 @@ import typer
 
 from workers.cli.output import settings_of
 
+MetricsPort = Annotated[int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")]
+MetricsHost = Annotated[str, typer.Option(help="The address that --metrics-port listens on.")]
+ReadyFile = Annotated[
+    Path | None, typer.Option(help="Write where /health is to this file once it is at work; for whoever starts it.")
+]
+
 app = typer.Typer(help="Run one worker in the foreground.", no_args_is_help=True)
 
 
@@ -37,10 +43,8 @@ def index(
     letters_ratio: Annotated[
         float, typer.Option(min=0, max=1, help="Share of dead letters in 400 events that ends the worker; 0: none.")
     ] = 0.5,
-    metrics_port: Annotated[
-        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
-    ] = None,
-    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     accept_offsets: Annotated[
         bool,
         typer.Option(
@@ -52,9 +56,7 @@ def index(
     grace: Annotated[
         float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is unfinished then is done again.")
     ] = 15.0,
-    ready_file: Annotated[
-        Path | None, typer.Option(help="Write where /health is to this file once partitions are assigned.")
-    ] = None,
+    ready_file: ReadyFile = None,
 ) -> None:
     """Index listings: read their events, encode their pictures, write their rows.
 
@@ -99,10 +101,8 @@ def record(
     letters_ratio: Annotated[
         float, typer.Option(min=0, max=1, help="Share of dead letters in 400 records that ends it; 0: none does.")
     ] = 0.5,
-    metrics_port: Annotated[
-        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
-    ] = None,
-    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     accept_offsets: Annotated[
         bool,
         typer.Option(
@@ -114,9 +114,7 @@ def record(
     grace: Annotated[
         float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is not in a file then is read again.")
     ] = 15.0,
-    ready_file: Annotated[
-        Path | None, typer.Option(help="Write where /health is to this file once partitions are assigned.")
-    ] = None,
+    ready_file: ReadyFile = None,
 ) -> None:
     """Record interactions: read them from Kafka, write them as Parquet below LOOKALIKE_DATA.
 
@@ -144,12 +142,10 @@ def evaluate(
         list[str] | None, typer.Option(metavar="PATH", help="A category that is told by name; may be repeated.")
     ] = None,
     every: Annotated[float, typer.Option(min=1, max=3_600, help="Seconds between two rounds.")] = 15.0,
-    metrics_port: Annotated[
-        int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")
-    ] = None,
-    metrics_host: Annotated[str, typer.Option(help="The address that --metrics-port listens on.")] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     grace: Annotated[float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; nothing can be lost.")] = 15.0,
-    ready_file: Annotated[Path | None, typer.Option(help="Write where /health is to this file once it runs.")] = None,
+    ready_file: ReadyFile = None,
 ) -> None:
     """Evaluate the live model from what is recorded, all the time; close days as evidence, and decide on retraining.
 
