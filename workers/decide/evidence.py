@@ -87,8 +87,9 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file = sqlite3.connect(folder / "evidence.sqlite", isolation_level=None, timeout=30.0)
-        # Full: a commit that returned survives a power cut, also in the write-ahead log.
-        self._file.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLES}")
+        # Extra: a commit that returned survives a power cut. No write-ahead log: to turn a new file to one, SQLite
+        # refuses everybody who opens it at that moment, whatever their timeout.
+        self._file.executescript(f"pragma synchronous = extra; {_TABLES}")
 
     def __enter__(self) -> Self:
         return self

@@ -2,8 +2,10 @@
 
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -75,6 +77,22 @@ def test_a_step_is_kept_whole_and_a_decision_once(tmp_path: Path) -> None:
         assert store.decisions(unpublished=True) == ["first"]
         store.mark_published("ab", NOW)
         assert store.decisions(unpublished=True) == []
+
+
+def test_a_new_file_is_opened_by_several_at_once(tmp_path: Path) -> None:
+    """The evaluator and whoever asks `lookalike triggers` at its first start: nobody is turned away."""
+    together = Barrier(4)
+
+    def write(number: int, name: str) -> None:
+        together.wait(10)
+        with Store(tmp_path / str(number)) as store:
+            store.write_step({name: "there"}, None, NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(25):
+            list(pool.map(write, [number] * 4, "abcd"))
+            with Store(tmp_path / str(number)) as store:
+                assert [store.note(name) for name in "abcd"] == ["there"] * 4
 
 
 def test_units_of_interleaved_shelves() -> None:
