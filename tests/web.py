@@ -11,6 +11,13 @@ from typing import Any
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # A worker opens 48 connections at once. Of those beyond the usual 5, some wait for an answer in vain, are tried
+    # again, and count twice.
+    request_queue_size = 256
+
+
 class Web:
     """Answers by path; an unknown path is 404."""
 
@@ -98,8 +105,7 @@ def web_server(port: int = 0) -> Iterator[Web]:
         def log_message(self, *_: Any) -> None:
             """Nothing: pytest's output is for the tests."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), Handler)
     web = Web(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="web")
     thread.start()

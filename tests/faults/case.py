@@ -113,6 +113,10 @@ class Case:
         """How often each picture of `new` was asked for."""
         return Counter({path: self.scene.web.asked[path] for path in self._asked_once})
 
+    def all_asked(self) -> bool:
+        """Whether each picture of `new` was asked for."""
+        return all(self.asked().values())
+
     def able_histories(self) -> Histories:
         """Histories in which nothing is wrong with any event."""
         return Histories(self.seed + 1, self._pictures(), name=self.tag, able=True)
@@ -146,7 +150,8 @@ class Case:
         assert report.right, f"{self.name}, seed {self.seed}: {report}"
         assert report.produced > 0
         if twice is not None:
-            assert again <= twice
+            often = {path: count for path, count in self.asked().items() if count > 1}
+            assert again <= twice, f"{again} pictures were encoded again: {often}"
         return report
 
     def encoded_twice(self) -> int:

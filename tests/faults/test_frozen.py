@@ -28,7 +28,7 @@ def test_frozen_past_its_session(scenes: Scenes, make_case: MakeCase) -> None:
     case.gate.clear()
     old = case.new(24)
     sources = case.send(old)
-    eventually(lambda: case.asked().total() == 24, "every picture is asked for")
+    eventually(case.all_asked, "every picture is asked for")
     frozen.freeze()
     case.gate.set()
     try:
@@ -68,7 +68,7 @@ def test_a_write_that_comes_late(own_scene: Scenes, make_case: MakeCase) -> None
     case.gate.clear()
     old = case.new(24)
     case.send(old)
-    eventually(lambda: case.asked().total() == 24, "every picture is asked for")
+    eventually(case.all_asked, "every picture is asked for")
     scene.store.proxy.trap(UPSERT_BYTES)
     case.gate.set()
     eventually(lambda: scene.store.proxy.trapped, "the upsert is on its way")

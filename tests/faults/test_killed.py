@@ -39,7 +39,7 @@ def test_killed_between_upsert_and_commit(scene: Scene, make_case: MakeCase) -> 
     case.gate.clear()
     made = case.new(20)
     sources = case.send(made)
-    eventually(lambda: case.asked().total() == 20, "every picture is asked for")
+    eventually(case.all_asked, "every picture is asked for")
     scene.ground.kafka_proxy.hold("up")
     case.gate.set()
     ids = [each.listing_id for each in made]
@@ -111,7 +111,7 @@ def test_stopped_in_the_middle(scene: Scene, make_case: MakeCase) -> None:
     scene.shop.at_rest()
     case.gate.clear()
     sources = case.send(case.new(40))
-    eventually(lambda: case.asked().total() == 88, "every picture is asked for")
+    eventually(case.all_asked, "every picture is asked for")
     [worker] = scene.crew.members
     asked_at = time.monotonic()
     scene.crew.dismiss(worker)

@@ -57,7 +57,7 @@ def test_stopped_while(scenes: Scenes, make_case: MakeCase, fault: Callable[[Cas
         fault(case)
     sources = case.send(case.new(40))
     if fetching:
-        eventually(lambda: case.asked().total() == 60, "every picture is asked for")
+        eventually(case.all_asked, "every picture is asked for")
     else:
         eventually(lambda: len(case.shop.outcomes()) > 20, "it is at work")
         fault(case)

@@ -88,7 +88,7 @@ def test_a_fresh_group_whose_first_event_fails(own_scene: Scenes, make_case: Mak
     case.publish(60)
     case.gate.clear()
     scene.crew.start()
-    eventually(lambda: case.asked().total() == 24, "the first events are in work")
+    eventually(case.all_asked, "the first events are in work")
     committed = scene.shop.all_committed()
     for source in slow:
         assert (committed[CREATED, source.partition] or 0) <= source.offset

@@ -67,6 +67,21 @@ def test_the_bytes_as_they_are(server: Web) -> None:
     assert fetch(server.serve("/a", b"picture"), hosts=(server.host,)) == b"picture"
 
 
+def test_many_at_once(server: Web) -> None:
+    """As many as a worker asks one host for: each is asked for once, and comes."""
+
+    async def all_of(urls: list[str]) -> list[bytes]:
+        async with Fetcher(Settings(image_hosts=("*", server.host)), LIMITS, HostLimits()) as fetcher:
+            return await asyncio.gather(*map(fetcher.fetch, urls))
+
+    for number in range(20):
+        server.asked.clear()
+        bodies = [f"{number} {each}".encode() for each in range(HostLimits().share_most)]
+        urls = [server.serve(f"/{each}", body) for each, body in enumerate(bodies)]
+        assert asyncio.run(all_of(urls)) == bodies
+        assert set(server.asked.values()) == {1}
+
+
 @pytest.mark.parametrize("status", [404, 410, 401, 403, 400, 418])
 def test_gone(server: Web, status: int) -> None:
     """Asked once, and given up."""

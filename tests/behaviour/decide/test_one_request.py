@@ -52,7 +52,7 @@ def start(settings: Settings, folder: Path, model: str, *more: str) -> subproces
 
 def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> int:
     """How it ended; what it said of that is shown where the test fails."""
-    print(process.communicate(timeout=seconds)[1])
+    sys.stderr.write(process.communicate(timeout=seconds)[1])
     return process.returncode
 
 
