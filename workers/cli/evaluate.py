@@ -2,25 +2,21 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.report import Comparison, Protocol, Report
+from schemas.report import Protocol, Report
 from streams.failures import CommandFailed
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
 
 if TYPE_CHECKING:  # numpy, polars and pymilvus are loaded when the command runs
     from workers.decide.look import Told
-    from workers.evaluate.choice import Choice
-    from workers.evaluate.reading import Days
-    from workers.report.build import Clock
-    from workers.vectors.vectors_of import Model
+    from workers.report.asked import Tell
 
 SAMPLE = 2_000
 
@@ -71,6 +67,7 @@ def evaluate(
     from workers.record.files import interactions_folder
     from workers.report.asked import choice_of, dates, period, recorded_until
     from workers.report.build import Clock
+    from workers.report.recorded import Recorded
     from workers.report.table import lines
 
     settings, (first, end) = settings_of(context), dates(since, until)
@@ -79,8 +76,10 @@ def evaluate(
     folder = interactions_folder(settings)
     reach = recorded_until(folder)
     days = Days.of(folder, *period(folder, reach, first, end))
-    asked = _Asked(settings, days, choice, Clock(datetime.now(UTC), reach), model)
-    report = asked.of_shelves(compare) if protocol == "shelf" else asked.of_index(compare, sample or SAMPLE)
+    recorded = Recorded(settings, days, choice, Clock(datetime.now(UTC), reach), model, _progress)
+    report = recorded.of_shelves(compare) if protocol == "shelf" else recorded.of_index(compare, sample or SAMPLE)
+    for path in sorted(set(choice.niches) - {each.name for each in report.slices if each.by == "niche"}):
+        say(f"hint: no shelf stands under the category {path}")
     if html is not None:
         _write(html, report, _last_look(settings))
     if as_json or html is None:
@@ -89,95 +88,10 @@ def evaluate(
         show({}, as_json=False, lines=lambda: str(html))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a report is of."""
-
-    settings: Settings
-    days: "Days"
-    choice: "Choice"
-    clock: "Clock"
-    model: str | None
-
-    def of_shelves(self, compare: tuple[str, str] | None) -> Report:
-        """What was shown, in the order shown; beside it two models' own orders of it, where asked for."""
-        from workers.evaluate.stats import folder_stats
-        from workers.report.build import build
-
-        comparison = self._comparison(compare) if compare else None
-        by_day = []
-        with Progress("days", self._count) as progress:
-            for each in folder_stats(self.days, self.choice, self.model):
-                by_day.append(each)
-                progress.show(len(by_day))
-        if not any(stats.sums for _, stats in by_day):
-            raise self._nothing()
-        report = build(by_day, self.clock, self.choice, model=self.model, comparison=comparison)
-        for path in set(self.choice.niches) - {each.name for each in report.slices if each.by == "niche"}:
-            say(f"hint: no shelf stands under the category {path}")
-        return report
-
-    def of_index(self, compare: tuple[str, str] | None, sample: int) -> Report:
-        """What models list of all listings."""
-        from workers.report.indexed import draw, index_report
-
-        wanted = compare or filter(None, (self.model,))
-        with _models(self.settings, *wanted) as models:
-            with Progress("days", self._count) as progress:
-                drawn = draw(self.days, sample, model=self.model, tell=progress.show)
-            if not drawn.of:
-                raise self._nothing(" under a listing, with anything acted on")
-            with Progress("searches") as progress:
-                report = index_report(
-                    self.days, drawn, models, self.choice, self.clock, model=self.model, tell=progress.show
-                )
-        if report.scored is None or not report.scored.shelves_scored:
-            raise _unscored(len(drawn.shelves), models)
-        return report
-
-    def _comparison(self, compare: tuple[str, str]) -> Comparison:
-        from workers.report.scored import compare_models
-
-        with _models(self.settings, *compare) as (one, other), Progress("days compared", self._count) as progress:
-            found = compare_models(self.days, (one, other), self.choice, model=self.model, tell=progress.show)
-        if found.scored is None or not found.scored.shelves_scored:
-            raise _unscored(found.scored.shelves if found.scored else 0, (one, other))
-        return found
-
-    @property
-    def _count(self) -> int:
-        return len(self.days.each())
-
-    def _nothing(self, which: str = "") -> CommandFailed:
-        """The error where no shelf is left to tell anything of; a model that was never live here is a slip."""
-        from workers.record.scan import collect, scan
-
-        days = self.days
-        shelves = collect(lambda: scan(days.folder, days.since, days.until, ("model",)).drop_nulls().unique())
-        live = sorted(shelves["model"])
-        if self.model is not None and live and self.model not in live:
-            return CommandFailed(
-                f"--model {self.model}: it was live on no shelf of these days; {', '.join(live)} was", 2
-            )
-        last = days.until - timedelta(days=1)
-        return CommandFailed(f"no visible shelf{which} is recorded from {days.since} to {last} in {days.folder}")
-
-
 @contextlib.contextmanager
-def _models(settings: Settings, *wanted: str) -> "Iterator[list[Model]]":
-    """These models' rows in Milvus, or the live one's; Milvus' failures end the command in its words."""
-    from workers.vectors.client import answering, connect
-    from workers.vectors.vectors_of import models_of
-
-    with answering(settings), contextlib.closing(connect(settings)) as client:
-        yield models_of(client, settings, wanted)
-
-
-def _unscored(shelves: int, models: "Sequence[Model]") -> CommandFailed:
-    names = " and ".join(each.model_id for each in models)
-    return CommandFailed(
-        f"of {shelves} shelves under a listing none has one that is indexed by {names}: nothing to tell"
-    )
+def _progress(word: str, total: int | None) -> "Iterator[Tell]":
+    with Progress(word, total) as progress:
+        yield progress.show
 
 
 def _check(compare: tuple[str, str] | None, sample: int | None, html: Path | None) -> None:

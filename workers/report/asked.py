@@ -1,6 +1,7 @@
 """What a report is asked for: which days, which figures, which slices; a slip is one line that names what goes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,13 @@ from workers.evaluate.indexed import MEASURES as OF_INDEX
 from workers.evaluate.measures import PAPER, Measure
 from workers.evaluate.reach import reached
 from workers.record.files import days
+
+Pair = tuple[str, str]
+"""Two models to compare, by id."""
+Tell = Callable[[int], None]
+"""Told how many days, or searches, are done."""
+Watch = Callable[[str, int | None], AbstractContextManager[Tell]]
+"""Whoever waits for it: given what will be counted, and of how many where that is known, he takes each count."""
 
 USUAL_DAYS = 28
 _ALWAYS = (*PAPER, Measure("DCG", 5))

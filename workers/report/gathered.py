@@ -1,6 +1,6 @@
 """What models are judged on: the recorded shelves that stand under a listing, and the vectors of what is on them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import numpy as np
@@ -12,9 +12,6 @@ from workers.evaluate.scores import Table
 from workers.evaluate.shelves import Shelves
 from workers.evaluate.stats import of_model
 from workers.vectors.vectors_of import Model
-
-Tell = Callable[[int], None]
-"""Told how many days, or searches, are done."""
 
 
 def under_listings(days: Days, model: str | None) -> Iterator[tuple[date, Shelves]]:

@@ -15,8 +15,9 @@ from workers.evaluate.indexed import index_figures, index_sums
 from workers.evaluate.reading import Days, together
 from workers.evaluate.scores import Table, ground, wanted
 from workers.evaluate.shelves import Hashes, Shelves, date_of, some
+from workers.report.asked import Tell
 from workers.report.build import Clock, shown_all
-from workers.report.gathered import Tell, gathered, under_listings
+from workers.report.gathered import gathered, under_listings
 from workers.vectors.vectors_of import Model
 
 DEPTH = 50

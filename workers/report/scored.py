@@ -14,8 +14,9 @@ from workers.evaluate.replicated import NO_RELEVANT, SHARES
 from workers.evaluate.scores import Table, ground, wanted
 from workers.evaluate.stats import stats
 from workers.evaluate.sums import DayStats
+from workers.report.asked import Tell
 from workers.report.build import compared, shown_all
-from workers.report.gathered import Tell, gathered, under_listings
+from workers.report.gathered import gathered, under_listings
 from workers.vectors.vectors_of import Model
 
 _UNMOVED = {"CTR", "CVR", NO_RELEVANT, *SHARES}
