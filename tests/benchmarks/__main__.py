@@ -1,4 +1,4 @@
-"""How well it works, measured: `python -m tests.benchmarks [--quick] [--only a,b,…] [--json]`.
+"""How well it works, measured: `python -m tests.benchmarks [--quick] [--only a,b,…] [--backlog N] [--json]`.
 
 Starts servers of its own on free ports, in a temporary folder. A table on stdout, progress on stderr. Exit 0 where all
 was measured, also where an aim was missed: the table says so.
@@ -55,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="fewer events: under two minutes, wider spread")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
+    parser.add_argument("--backlog", type=int, metavar="EVENTS", help="f: how far the worker is behind (100000)")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
     chosen = parser.parse_args()
     parts = [each.strip() for each in chosen.only.split(",")]
@@ -65,7 +66,7 @@ def main() -> None:
     set_up_log("console", level=30)
     started, load = time.monotonic(), os.getloadavg()[0]
     try:
-        with ground(quick=chosen.quick) as bench:
+        with ground(quick=chosen.quick, backlog=chosen.backlog or (10_000 if chosen.quick else 100_000)) as bench:
             figures = [figure for part in parts for figure in PARTS[part](bench)]
     except (Failed, CommandFailed) as failure:
         sys.exit(f"bench: {failure}")

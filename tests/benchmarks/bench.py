@@ -32,6 +32,8 @@ class Bench:
     images: str
     """The image server's address, without a slash at its end."""
     quick: bool
+    backlog: int
+    """Events that a worker is behind, for (f)."""
     started: float = field(default_factory=time.monotonic)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -80,7 +82,7 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def ground(*, quick: bool) -> Iterator[Bench]:
+def ground(*, quick: bool, backlog: int) -> Iterator[Bench]:
     """Start all; at the end nothing is left, neither processes nor files."""
     with tempfile.TemporaryDirectory(prefix="lookalike-bench-") as name:
         folder, image_port = Path(name), free_port()
@@ -88,7 +90,7 @@ def ground(*, quick: bool) -> Iterator[Bench]:
             kafka=f"127.0.0.1:{free_port()}", milvus=f"http://127.0.0.1:{free_port()}", data=folder / "data",
             image_hosts=(f"127.0.0.1:{image_port}",), prefix="", kafka_config={}, model="",
         )  # fmt: skip
-        bench = Bench(settings, folder, f"http://127.0.0.1:{image_port}", quick)
+        bench = Bench(settings, folder, f"http://127.0.0.1:{image_port}", quick, backlog)
         count = bench.pick(300, 100)
         mean = pictures.make(folder / "pictures", count)
         bench.say(f"{count} pictures of {pictures.SIDE}×{pictures.SIDE}, {mean // 1_000} kB each on average")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +18,9 @@ from streams.topics import INDEXED, LISTING_PARTITIONS
 from .processes import Failed
 
 
-def listings(base: str, numbers: Iterable[int], *, tiny: bool = False) -> list[ListingEvent]:
+def listings(base: str, numbers: Iterable[int], *, tiny: bool = False) -> Iterator[ListingEvent]:
     """New listings, each with an address of its own on the image server; a tiny picture costs next to nothing."""
-    return [_listing(number, f"{base}/{'tiny' if tiny else number}/{number}.jpg", 1, 4_200) for number in numbers]
+    return (_listing(number, f"{base}/{'tiny' if tiny else number}/{number}.jpg", 1, 4_200) for number in numbers)
 
 
 def price_changes(before: Iterable[ListingEvent], version: int) -> list[ListingEvent]:

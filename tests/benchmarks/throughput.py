@@ -24,7 +24,7 @@ FEW = 1_000
 
 def measure(bench: Bench) -> list[Figure]:
     """Publishing into topics that nobody reads, then the worker."""
-    events = listings(bench.images, range(bench.pick(20_000, 5_000)))
+    events = list(listings(bench.images, range(bench.pick(20_000, 5_000))))
     runs = bench.pick(3, 1)
     published = tuple(len(events) / publish(bench.catalogue(), events) for _ in range(runs))
     bench.say(f"(d) published {max(published):,.0f}/s")
@@ -52,7 +52,7 @@ def _command(bench: Bench, events: list[ListingEvent]) -> float:
 
 def _worker(bench: Bench) -> list[Figure]:
     settings = bench.catalogue()
-    stock = listings(bench.images, range(bench.pick(4_750, 2_000)), tiny=True)
+    stock = list(listings(bench.images, range(bench.pick(4_750, 2_000)), tiny=True))
     changes, rates, costs, told = bench.pick(20_000, 4_000), [], [], Counter[str]()
     with bench.worker(settings, "free") as (worker, report), Outcomes(settings) as outcomes:
         publish(settings, stock)

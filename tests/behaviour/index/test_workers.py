@@ -1,5 +1,6 @@
 """Index workers that come and go: killed, stopped, beside another model, or never started."""
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -10,11 +11,13 @@ from confluent_kafka.admin import NewTopic
 
 from awaiting import eventually
 from catalogue import Catalogue, catalogue, next_prefix, place
+from pictures import jpeg
 from program import IndexWorker, index_worker
 from schemas.source import Source
 from streams.clients import admin
 from streams.settings import Settings
 from streams.topics import UPDATED, create
+from web import Web
 from workers.index.app import SESSION_SECONDS
 from workers.local.ports import free_port
 from workers.models.folder import BUNDLED, read_recipe
@@ -25,9 +28,9 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def own(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+def own(stack: Settings, web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
     """A catalogue whose workers are this module's."""
-    with catalogue(stack, tmp_path_factory.mktemp("pictures")) as made:
+    with catalogue(stack, tmp_path_factory.mktemp("pictures"), image_hosts=("*", web.host)) as made:
         yield made
 
 
@@ -76,15 +79,25 @@ def shares(worker: IndexWorker) -> int:
 
 
 @pytest.fixture(scope="module")
-def half_done(own: Catalogue, crew: list[IndexWorker]) -> list[Source]:
+def half_done(own: Catalogue, crew: list[IndexWorker], web: Web) -> list[Source]:
     """Events of which some are done and some are not, and one of the two workers killed in their middle."""
-    urls = [own.picture(seed) for seed in range(12)]
-    events = [own.event(own.new_id(), 1, image_urls=[urls[number % 12]]) for number in range(EVENTS)]
-    sources = own.publish_all(events)
-    eventually(lambda: len(own.outcomes()) > EVENTS // 10, "a tenth is done")
-    crew[0].kill()
-    assert len(own.outcomes()) < EVENTS
+    with in_work(own, web, 0) as sources:
+        crew[0].kill()
+        assert len(own.outcomes()) < EVENTS
     return sources
+
+
+@contextlib.contextmanager
+def in_work(own: Catalogue, web: Web, seed: int) -> Iterator[list[Source]]:
+    """New listings of which a tenth or more is done, and an eighth can't be done within the block: their picture does
+    not come before its end."""
+    done = len(own.outcomes())
+    with web.held(f"/in-work-{seed}.jpg", jpeg(seed)) as held:
+        urls = [held, *(own.picture(seed + number) for number in range(1, 8))]
+        events = [own.event(own.new_id(), 1, image_urls=[urls[number % 8]]) for number in range(EVENTS)]
+        sources = own.publish_all(events)
+        eventually(lambda: len(own.outcomes()) > done + EVENTS // 10, "a tenth is done")
+        yield sources
 
 
 def test_a_killed_worker_loses_nothing(own: Catalogue, crew: list[IndexWorker], half_done: list[Source]) -> None:
@@ -99,19 +112,14 @@ def test_a_killed_worker_loses_nothing(own: Catalogue, crew: list[IndexWorker], 
 
 
 def test_a_stopped_worker_commits_what_is_finished(
-    own: Catalogue, crew: list[IndexWorker], half_done: list[Source]
+    own: Catalogue, crew: list[IndexWorker], half_done: list[Source], web: Web
 ) -> None:
     """SIGTERM in the middle: exit 0 within the grace time, and nothing is committed that has no outcome."""
     own.outcomes_of(half_done, seconds=120)
-    urls = [own.picture(seed) for seed in range(100, 112)]
-    before = len(own.outcomes())
-    sources = own.publish_all([own.event(own.new_id(), 1, image_urls=[urls[n % 12]]) for n in range(EVENTS)])
-    eventually(lambda: len(own.outcomes()) > before + EVENTS // 10, "a tenth is done")
-    assert crew[1].terminate(seconds=20) == 0, crew[1].log()
+    with in_work(own, web, 100) as sources:
+        assert crew[1].terminate(seconds=20) == 0, crew[1].log()
     assert "Traceback" not in crew[1].log()
-    told = own.outcomes()
-    assert len(told) < before + EVENTS
-    committed = own.all_committed()
+    told, committed = own.outcomes(), own.all_committed()
     unfinished = [source for source in sources if place(source) not in told]
     assert unfinished
     for source in unfinished:
