@@ -215,7 +215,7 @@ def season(alarm: Reading, signs: Signs, limits: Limits = LIMITS) -> Finding:
     """Is it what these days do every year?"""
     if alarm.source == "concurrent":
         return _finding("season", [], {}, good="the anchor was shown to the same people on the same days")
-    if signs.season is None or signs.season.expected is None:
+    if signs.season is None:
         return _finding("season", [], {}, missing="nobody knows what these days did in earlier years")
     expected, needed = signs.season.expected, limits.explains * (alarm.drop or 0.0)
     wrong = [f"in earlier years these days were {expected:.1%} lower"] if expected > 0 and expected >= needed else []

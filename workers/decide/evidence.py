@@ -130,6 +130,14 @@ class Store:
         )  # fmt: skip
         return [_day(row) for row in rows]
 
+    def days_within(self, source: Source, since: date, until: date) -> list[Day]:
+        """The closed days [since, until) of all models, oldest first. Raises as `days` does."""
+        rows = self._file.execute(
+            f"select {_COLUMNS} from day where source = ? and day >= ? and day < ? order by day, model, anchor",  # noqa: S608
+            (source, since.isoformat(), until.isoformat()),
+        )
+        return [_day(row) for row in rows]
+
     def last_day(self) -> date | None:
         """The last day that was closed, of any model and source."""
         found = self._file.execute("select max(day) from day").fetchone()[0]

@@ -87,7 +87,7 @@ class Stratum(_Value):
 class Season(_Value):
     """What the time of year does."""
 
-    expected: float | None = Field(None, description="Relative drop of these days in earlier years; 0 is none.")
+    expected: float = Field(description="Relative drop of these days in earlier years; 0 is none.")
     error: float = Field(0.0, description="Its standard error.")
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from streams.settings import Settings
 from workers.decide import shelf_signs
 from workers.decide.causes import LIMITS
-from workers.decide.evidence import Store
+from workers.decide.evidence import Day, Store
+from workers.decide.look import requests
 from workers.decide.readings import Reading
 from workers.decide.rules import Rules
+from workers.decide.season import season
 from workers.decide.signs import Change, Index, Recall, Recording, Signs
-from workers.decide.units import EVIDENCE
+from workers.decide.units import DCG, EVIDENCE
 from workers.evaluate.reading import read_shelves
 from workers.evaluate.shelves import Shelves
 from workers.evaluate.stats import of_model
@@ -55,6 +57,7 @@ class Around:
                 "recall": Recall(recall=shown.recall, mixed=self._mixed(after)),
                 "releases": shelf_signs.releases(of_model(before, live.model), self._since_turn(around)),
                 "traffic": shelf_signs.traffic(of_model(before, live.model), of_model(after, live.model)),
+                "season": season(self._as_good_as_ever, around.before, around.after, _measure(alarm)),
                 "new_pairs": shown.new_pairs,
                 "drift": shown.drift,
             }
@@ -68,6 +71,12 @@ class Around:
         unread, refused = self.broker.unread(), self.broker.refused_share(since)
         return told.model_copy(update={"unread": unread, "refused": refused})
 
+    def _as_good_as_ever(self, since: date, until: date) -> list[Day]:
+        """The observed days of all models, but for those on which one was found to be worse: no doing of the season."""
+        worse = {each.model: each.since for each in requests(self.store) if each.trigger == "model" and each.since}
+        days = self.store.days_within("observed", since, until)
+        return [day for day in days if day.day < worse.get(day.model, date.max)]
+
     def _mixed(self, after: Shelves) -> float | None:
         """The share of shelves that were ranked by another model than the one that is live."""
         return 1 - len(of_model(after, self.live.model)) / len(after) if len(after) else None
@@ -77,3 +86,8 @@ class Around:
 
     def _shelves(self, since: date, until: date) -> Shelves:
         return read_shelves(self.folder, since, until, EVIDENCE)
+
+
+def _measure(alarm: Reading | None) -> str:
+    """What earlier years are asked for: what the alarm is of, where that is observed."""
+    return alarm.measure if alarm is not None and alarm.source == "observed" else DCG

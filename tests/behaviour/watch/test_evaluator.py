@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+import pytest
 
 from awaiting import eventually
 from interactions import action, send, session, shelf
@@ -22,10 +24,11 @@ from streams.lag import committed_offsets, lag
 from streams.read import partitions
 from streams.reports import last_report
 from streams.topics import INTERACTIONS
-from workers.decide.evidence import Store
-from workers.decide.look import last_told
+from workers.decide.evidence import Day, Store
+from workers.decide.look import last_signs, last_told
 from workers.decide.requests import requested
 from workers.decide.rules import folder as decide_folder
+from workers.decide.units import DCG, NDCG
 from workers.evaluate.reading import Days
 from workers.evaluate.shelves import USUAL
 from workers.evaluate.stats import folder_stats
@@ -208,6 +211,27 @@ def test_closed_days_stay_as_they_were(recording: Recording) -> None:
     assert second.total == recomputed(second, recording.folder).total
     assert _evidence(recording) == before
     assert USUAL.longest.days > 20  # the day is still open in the figures
+
+
+def test_earlier_years_tell_the_season(recording: Recording) -> None:
+    """Closed days of 52 weeks ago are what a look holds these days against; they were lower by three tenths then."""
+    place = decide_folder(recording.settings)
+    with Store(place) as store:
+        for number in range(18):
+            values = np.random.default_rng(number).normal(0.35 if number >= 8 else 0.5, 0.02, (200, 2))
+            when = FIRST - timedelta(weeks=52) + timedelta(days=number)
+            codes = np.zeros(200, np.int32)
+            store.close_day(
+                Day("observed", "older@1", "", when, (NDCG, DCG), ("bags",), codes, values), datetime.now(UTC)
+            )
+    (place / "rules.json").write_text('{"settle_days": 1, "reference_days": 7}')
+    write_parquet(recording.folder, "calm", days=20, shelves_per_day=200, listings=500)
+    once(recording)
+    with Store(place) as store:
+        season = last_signs(store).season
+    assert season is not None
+    assert season.expected == pytest.approx(0.3, abs=0.02)
+    assert season.error < 0.05
 
 
 def _evidence(recording: Recording) -> dict[date, bytes]:
