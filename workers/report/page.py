@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from schemas.report import Comparison, Figures, Looked, Report, Shown, SliceReport
 from workers.decide.look import Told
-from workers.report import plots, told, words
+from workers.report import meanings, plots, told, words
 
 _PAGE = Path(__file__).with_name("page.html")
 _WATCHED = ("nDCG@5", "DCG@5")
@@ -53,7 +53,7 @@ class Table:
 
     caption: str
     of: str
-    heads: Sequence[words.Meaning]
+    heads: Sequence[meanings.Meaning]
     rows: Sequence[tuple[str, bool, Sequence[tuple[Cell, int]]]]
 
 
@@ -63,7 +63,7 @@ class Part:
 
     title: str
     says: str
-    plots: Sequence[tuple[words.Meaning, Markup]]
+    plots: Sequence[tuple[meanings.Meaning, Markup]]
     table: Table
     more: str = ""
 
@@ -77,7 +77,7 @@ def page(report: Report, look: Told | None = None) -> str:
         report=report, model=words.plain(report.model or ""), days=days.days, first=_day(report.since),
         last=_day(max(report.since, report.until - timedelta(days=1))),
         made=f"{_day(report.at.date())}, {report.at:%H:%M %Z}".strip(),
-        headline=[_cell(name, report.total.get(name)) for name in words.headline(report.protocol)],
+        headline=[_cell(name, report.total.get(name)) for name in meanings.headline(report.protocol)],
         index=_index(report),
         over_time=_over_time(report), parts=_parts(report), places=_places(report),
         comparison=_comparison(report.comparison) if report.comparison else None,
@@ -90,20 +90,20 @@ def _day(day: date) -> str:
 
 
 def _cell(name: str, shown: Shown | None, by: str = "") -> Cell:
-    mean = words.meaning(name, by)
+    mean = meanings.meaning(name, by)
     if shown is None or shown.value is None or words.lacking(shown):
         return Cell(mean.title, mean.says, missing=words.lacking(shown))
-    rests_on = words.rests_on(mean, shown)
+    rests_on = words.rests_on(mean.of, shown)
     return Cell(mean.title, mean.says, words.amount(mean.form, shown.value), words.between(mean.form, shown), rests_on)
 
 
 def _table(caption: str, of: str, rows: Iterable[tuple[str, bool, Figures]], by: str = "") -> Table:
     rows = list(rows)
-    names = words.ordered(name for _, _, figures in rows for name in figures)
+    names = meanings.ordered(name for _, _, figures in rows for name in figures)
     cells = [
         (who, still, _merged(_cell(name, figures.get(name), by) for name in names)) for who, still, figures in rows
     ]
-    return Table(caption, words.plain(of), [words.meaning(name, by) for name in names], cells)
+    return Table(caption, words.plain(of), [meanings.meaning(name, by) for name in names], cells)
 
 
 def _merged(cells: Iterable[Cell]) -> list[tuple[Cell, int]]:
@@ -119,8 +119,8 @@ def _over_time(report: Report) -> dict[str, object]:
         pair = [plots.over_time(name, days, total.get(name), size, f"time{number}{key}")
                 for key, size in (("w", plots.WIDE), ("n", plots.NARROW))]  # fmt: skip
         if pair[0] is not None:
-            large.append((words.meaning(name), *pair))
-    more = [(words.meaning(name), plots.over_time(name, days, total.get(name), plots.NARROW, f"more{number}"))
+            large.append((meanings.meaning(name), *pair))
+    more = [(meanings.meaning(name), plots.over_time(name, days, total.get(name), plots.NARROW, f"more{number}"))
             for number, name in enumerate(_ALSO)]  # fmt: skip
     table = _table("Every day and figure", "day", [(str(day.day), not day.mature, day.figures) for day in days])
     gaps = any(words.lacking(day.figures.get(name)) for day in days for name in _WATCHED)
@@ -128,15 +128,15 @@ def _over_time(report: Report) -> dict[str, object]:
 
 
 def _parts(report: Report) -> list[Part]:
-    kinds = words.kinds(each.by for each in report.slices if each.by != "position")
+    kinds = meanings.kinds(each.by for each in report.slices if each.by != "position")
     return [_part(by, [each for each in report.slices if each.by == by], report.total) for by in kinds]
 
 
 def _part(by: str, slices: Sequence[SliceReport], total: Figures) -> Part:
-    title, says = words.KINDS.get(by, (f"By {words.plain(by)}", ""))
+    title, says = meanings.KINDS.get(by, (f"By {words.plain(by)}", ""))
     # The most shelves first, but ages from young to old.
     slices = sorted(
-        slices, key=lambda each: words.place_of(by, each.name) if by == "age" else (-_size(each), each.name)
+        slices, key=lambda each: meanings.place_of(by, each.name) if by == "age" else (-_size(each), each.name)
     )
     rows = [(words.named(each.name), False, each.figures) for each in slices]
     names = ("CTR",) if by == "age" else _SLICED
@@ -146,7 +146,7 @@ def _part(by: str, slices: Sequence[SliceReport], total: Figures) -> Part:
             told_of = [(words.named(each.name), each.figures.get(name)) for each in slices]
             every = None if by == "age" else total.get(name)
             plot = plots.by_name(name, told_of, every, f"{_id(by)}{number}", by)
-            drawn += [(words.meaning(name, by), plot)] if plot is not None else []
+            drawn += [(meanings.meaning(name, by), plot)] if plot is not None else []
     more = f"Drawn are the {plots.MOST} with the most shelves; the table has all {len(slices)}."
     table = _table(f"{title}, every figure", by, rows, by)
     return Part(title, says, drawn, table, more if drawn and len(slices) > plots.MOST else "")
@@ -162,7 +162,7 @@ def _size(each: SliceReport) -> int:
 
 def _places(report: Report) -> dict[str, object] | None:
     slices = [each for each in report.slices if each.by == "position"]
-    slices.sort(key=lambda each: words.place_of("position", each.name))
+    slices.sort(key=lambda each: meanings.place_of("position", each.name))
     if not slices and not report.looked:
         return None
     told_of = [(words.named(each.name), each.figures["CTR"]) for each in slices if "CTR" in each.figures]
@@ -178,7 +178,7 @@ def _places(report: Report) -> dict[str, object] | None:
 def _curves(curves: Sequence[Looked]) -> Table:
     most = max((len(each.places) for each in curves), default=0)
     says = "How much this place is looked at; the first one is 1."
-    heads = [words.Meaning(str(place), says, "count") for place in range(1, most + 1)]
+    heads = [meanings.Meaning(str(place), says, "count") for place in range(1, most + 1)]
     rows = [
         (plots.layout_name(each), False, _merged(_looked(place, shown) for place, shown in enumerate(each.places, 1)))
         for each in curves
@@ -197,22 +197,22 @@ def _looked(place: int, shown: Shown) -> Cell:
 def _comparison(comparison: Comparison) -> dict[str, object]:
     rows = []
     each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
-    for name in words.ordered(comparison.figures):
+    for name in meanings.ordered(comparison.figures):
         cells = [_cell(name, figures.get(name)) for figures in each]
         rows.append((_difference(name, comparison.figures[name]), cells))
     return {
         "one": words.named(comparison.one), "other": words.named(comparison.other), "each": each, "rows": rows,
         "plot": plots.differences(comparison, "compared"),
-        "says": f"{words.ORDERED} {words.scored(comparison.scored)}" if comparison.scored is not None else "",
+        "says": f"{meanings.ORDERED} {words.scored(comparison.scored)}" if comparison.scored is not None else "",
     }  # fmt: skip
 
 
 def _difference(name: str, shown: Shown) -> Cell:
-    mean = words.meaning(name)
+    mean = meanings.meaning(name)
     if shown.value is None or words.lacking(shown):
         return Cell(mean.title, mean.says, missing=words.lacking(shown))
     value, interval = words.difference(mean.form, shown.value), words.between(mean.form, shown, signed=True)
-    return Cell(mean.title, mean.says, value, interval, words.rests_on(mean, shown), mark=words.clear(shown))
+    return Cell(mean.title, mean.says, value, interval, words.rests_on(mean.of, shown), mark=words.clear(shown))
 
 
 def _index(report: Report) -> dict[str, str] | None:
@@ -220,13 +220,13 @@ def _index(report: Report) -> dict[str, str] | None:
     if report.protocol != "index":
         return None
     return {
-        "label": words.INDEX, "says": words.INDEX_SAYS, "searched": words.named(report.searched or ""),
+        "label": meanings.INDEX, "says": meanings.INDEX_SAYS, "searched": words.named(report.searched or ""),
         "scored": "" if report.scored is None else words.scored(report.scored),
     }  # fmt: skip
 
 
 def _diagnostics(report: Report) -> list[Cell]:
-    cells = [_cell(name, report.total.get(name)) for name in words.DIAGNOSTICS]
+    cells = [_cell(name, report.total.get(name)) for name in meanings.DIAGNOSTICS]
     title, says = (
         "Listings ever shown",
         "Of the listings that might have been shown, the share that was, at least once.",
@@ -240,4 +240,4 @@ def _diagnostics(report: Report) -> list[Cell]:
 
 
 def _everything(total: Figures) -> list[Cell]:
-    return [_cell(name, total[name]) for name in words.ordered(total)]
+    return [_cell(name, total[name]) for name in meanings.ordered(total)]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from schemas.report import Comparison, DayReport, Looked, Shown
-from workers.report import marks, words
+from workers.report import marks, meanings, words
 from workers.report.svg import ACCENT, CARD, INK, OPEN, QUIET, SERIES, Sheet, drawn
 
 Size = tuple[int, int]
@@ -22,7 +22,7 @@ _MARKERS = "osD^vP"
 
 def over_time(name: str, days: Sequence[DayReport], total: Shown | None, size: Size, key: str) -> Markup | None:
     """A figure day by day, with its interval; None where no day has one. Open days are hollow, with a dashed line."""
-    mean = words.meaning(name)
+    mean = meanings.meaning(name)
     told = [(day, day.figures[name]) for day in days if not words.lacking(day.figures.get(name))]
     if not told:
         return None
@@ -85,7 +85,7 @@ def by_name(
     name: str, slices: Sequence[tuple[str, Shown | None]], total: Shown | None, key: str, by: str = ""
 ) -> Markup | None:
     """A figure of each slice as a dot with its interval, beside that of all shelves; None where none has one."""
-    mean, slices = words.meaning(name, by), slices[:MOST]
+    mean, slices = meanings.meaning(name, by), slices[:MOST]
     told = [shown for _, shown in slices if shown is not None and not words.lacking(shown)]
     if not told:
         return None
@@ -119,7 +119,7 @@ def by_name(
 
 def by_place(name: str, places: Sequence[tuple[str, Shown]], key: str) -> Markup | None:
     """A figure of each place, from the first on; None where no place has one."""
-    mean = words.meaning(name, "position")
+    mean = meanings.meaning(name, "position")
     told = [(place, shown) for place, shown in places if not words.lacking(shown)]
     if not told:
         return None
@@ -188,7 +188,7 @@ def layout_name(curve: Looked) -> str:
 
 def differences(comparison: Comparison, key: str) -> Markup | None:
     """The difference of each figure against 0, each row on a scale of its own; None where there is none."""
-    told = [(name, comparison.figures[name]) for name in words.ordered(comparison.figures)
+    told = [(name, comparison.figures[name]) for name in meanings.ordered(comparison.figures)
             if not words.lacking(comparison.figures[name])]  # fmt: skip
     if not told:
         return None
@@ -205,14 +205,14 @@ def differences(comparison: Comparison, key: str) -> Markup | None:
             sheet.axes.plot([low / scale, high / scale], [row, row], color=colour, lw=2.4, alpha=0.6)
             at = marks.value(shown) / scale
             sheet.axes.plot([at], [row], "o", ms=7, mec=colour, mew=1.5, mfc=colour if clear else CARD)
-            said = words.difference(words.meaning(name).form, marks.value(shown)).replace(" points", " pt")
+            said = words.difference(meanings.meaning(name).form, marks.value(shown)).replace(" points", " pt")
             marks.beside(sheet, row, said, bold=clear)
-            sheet.hover(-1.06, row - 0.5, 2.12, 1, f"{words.meaning(name).title}: {said}, {words.clear(shown)}")
-        marks.rows(sheet, [words.meaning(name).title for name, _ in told], 24)
+            sheet.hover(-1.06, row - 0.5, 2.12, 1, f"{meanings.meaning(name).title}: {said}, {words.clear(shown)}")
+        marks.rows(sheet, [meanings.meaning(name).title for name, _ in told], 24)
         sheet.axes.set_xticks([-1, 0, 1], ["lower", "0", "higher"])
         sheet.axes.tick_params(axis="x", length=0)
 
-    said = [(words.meaning(name), shown) for name, shown in told]
+    said = [(meanings.meaning(name), shown) for name, shown in told]
     label = "; ".join(
         f"{mean.title} {words.difference(mean.form, marks.value(shown))}, {words.clear(shown)}" for mean, shown in said
     )
@@ -229,11 +229,11 @@ def _at(curve: Looked, place: int) -> str:
 
 
 def _says(name: str, where: str, shown: Shown | None, mature: bool = True, by: str = "") -> str:
-    mean = words.meaning(name, by)
+    mean = meanings.meaning(name, by)
     if shown is None or words.lacking(shown):
         return f"{words.plain(where)}: {words.lacking(shown)}"
     interval = words.between(mean.form, shown)
     said = [f"{words.plain(where)}: {mean.title} {words.amount(mean.form, marks.value(shown))}"]
     said += [f"95 % interval {interval}"] if interval else []
-    said += [words.rests_on(mean, shown), *([] if mature else ["may still change"])]
+    said += [words.rests_on(mean.of, shown), *([] if mature else ["may still change"])]
     return "\n".join(said)

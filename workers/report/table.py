@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from schemas.report import Comparison, Figures, Report, Scored, Shown, SliceReport
-from workers.report import words
+from workers.report import meanings, words
 
 _WIDTH = 100
 _SHORT = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
@@ -17,8 +17,8 @@ def lines(report: Report) -> str:
     parts = [_head(report), _totals(report)]
     if report.days:
         parts.append(_days(report))
-    kinds = words.kinds(each.by for each in report.slices)
-    slices = sorted(report.slices, key=lambda each: words.place_of(each.by, each.name))
+    kinds = meanings.kinds(each.by for each in report.slices)
+    slices = sorted(report.slices, key=lambda each: meanings.place_of(each.by, each.name))
     parts += [_slices(by, [each for each in slices if each.by == by]) for by in kinds]
     if report.looked:
         parts.append(_looked(report))
@@ -37,8 +37,8 @@ def _head(report: Report) -> str:
     head = f"{whose}, {days}{still}; made {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
     if report.protocol == "index":
         return _section(
-            f"{words.INDEX.upper()}, of what {words.plain(report.searched or '')} lists",
-            textwrap.fill(words.INDEX_SAYS, _WIDTH), f"shelves of {head}", *_scored(report.scored),
+            f"{meanings.INDEX.upper()}, of what {words.plain(report.searched or '')} lists",
+            textwrap.fill(meanings.INDEX_SAYS, _WIDTH), f"shelves of {head}", *_scored(report.scored),
         )  # fmt: skip
     return f"{head}\n{report.listings:,} distinct listings shown{share}"
 
@@ -52,8 +52,8 @@ def _totals(report: Report) -> str:
     if not total:
         return "No shelf was visible on these days: there is nothing to measure yet."
     rows: list[tuple[str, ...]] = []
-    for name in words.ordered((*words.headline(report.protocol), *total)):
-        mean, shown = words.meaning(name), total.get(name)
+    for name in meanings.ordered((*meanings.headline(report.protocol), *total)):
+        mean, shown = meanings.meaning(name), total.get(name)
         missing = words.lacking(shown)
         if missing or shown is None or shown.value is None:
             rows.append((mean.title, missing))
@@ -73,18 +73,18 @@ def _days(report: Report) -> str:
     names = _told(rows, _SHORT)
     cells = [(str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change")
              for day in report.days]  # fmt: skip
-    heads = ("day", *(words.meaning(name).title for name in names), "")
+    heads = ("day", *(meanings.meaning(name).title for name in names), "")
     return _section("Over time", _table(heads, cells), _notes(rows, _SHORT))
 
 
 def _slices(by: str, slices: Sequence[SliceReport]) -> str:
     rows = [(words.named(each.name), each.figures) for each in slices]
     there = {name for _, figures in rows for name in figures}
-    wanted = [name for name in _SHORT if name in there] or words.ordered(there)
+    wanted = [name for name in _SHORT if name in there] or meanings.ordered(there)
     names = _told(rows, wanted)
     cells = [(row, *_cells(figures, names, by)) for row, figures in rows]
-    title = words.KINDS[by][0] if by in words.KINDS else f"By {words.plain(by)}"
-    heads = (words.plain(by), *(words.meaning(name, by).title for name in names))
+    title = meanings.KINDS[by][0] if by in meanings.KINDS else f"By {words.plain(by)}"
+    heads = (words.plain(by), *(meanings.meaning(name, by).title for name in names))
     return _section(title, _table(heads, cells), _notes(rows, wanted))
 
 
@@ -104,8 +104,8 @@ def _comparison(comparison: Comparison) -> str:
     rows: list[tuple[str, ...]] = []
     one, other = words.plain(comparison.one), words.plain(comparison.other)
     each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
-    for name in words.ordered(comparison.figures):
-        mean, shown = words.meaning(name), comparison.figures[name]
+    for name in meanings.ordered(comparison.figures):
+        mean, shown = meanings.meaning(name), comparison.figures[name]
         if (missing := words.lacking(shown)) or shown.value is None:
             rows.append((mean.title, missing))
             continue
@@ -113,19 +113,19 @@ def _comparison(comparison: Comparison) -> str:
         interval = words.between(mean.form, shown, signed=True)
         rows.append((mean.title, *both, words.difference(mean.form, shown.value), interval, words.clear(shown)))
     heads = ("figure", *((one, other) if each else ()), "difference", "95 % interval", "")
-    says = [] if comparison.scored is None else [textwrap.fill(words.ORDERED, _WIDTH), *_scored(comparison.scored)]
+    says = [] if comparison.scored is None else [textwrap.fill(meanings.ORDERED, _WIDTH), *_scored(comparison.scored)]
     return _section(f"{other} less {one}", _table(heads, rows), *says)
 
 
 def _legend(report: Report) -> str:
     return "\n".join(
         textwrap.fill(f"{mean.title}: {mean.says}", _WIDTH, subsequent_indent="  ")
-        for mean in map(words.meaning, words.ordered((*words.headline(report.protocol), *report.total)))
+        for mean in map(meanings.meaning, meanings.ordered((*meanings.headline(report.protocol), *report.total)))
     )
 
 
 def _cells(figures: Figures, names: Sequence[str], by: str = "") -> list[str]:
-    return [_cell(words.meaning(name, by).form, figures.get(name)) for name in names]
+    return [_cell(meanings.meaning(name, by).form, figures.get(name)) for name in names]
 
 
 def _cell(form: words.Form, shown: Shown | None) -> str:
@@ -150,7 +150,7 @@ def _notes(rows: Sequence[tuple[str, Figures]], names: Sequence[str]) -> str:
     for name in names:
         if rows and name not in told:
             reason = f"in no row; in that of {rows[0][0]}, {words.lacking(rows[0][1].get(name))}"
-            said.setdefault(reason, []).append(words.meaning(name).title)
+            said.setdefault(reason, []).append(meanings.meaning(name).title)
     return "\n".join(
         textwrap.fill(f"– {', '.join(those)}: {reason}", _WIDTH, subsequent_indent="  ")
         for reason, those in said.items()

@@ -11,7 +11,7 @@ import pytest
 
 from reported import look, report
 from schemas.report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
-from workers.report import words
+from workers.report import meanings, words
 from workers.report.page import page
 from workers.report.table import lines
 from workers.simulate.parquet import write_parquet
@@ -83,19 +83,19 @@ def test_every_figure_stands_on_the_page(measured: Report, shown: str) -> None:
     text = unescape(shown)
     assert len({by for by, _, _ in _each(measured)}) >= 7
     for by, name, each in _each(measured):
-        mean = words.meaning(name, by)
+        mean = meanings.meaning(name, by)
         if each.value is None:
             assert each.missing in text
             continue
         assert words.amount(mean.form, each.value) in text
         assert words.between(mean.form, each) in text
-        assert words.rests_on(mean, each) in text
+        assert words.rests_on(mean.of, each) in text
     for curve in measured.looked:
         for place in curve.places:
             assert (place.missing or words.amount("count", place.value or 0)) in text
     assert measured.comparison is not None
     for name, each in measured.comparison.figures.items():
-        assert (each.missing or words.difference(words.meaning(name).form, each.value or 0)) in text
+        assert (each.missing or words.difference(meanings.meaning(name).form, each.value or 0)) in text
     for said in (f"{measured.listings:,} distinct listings", words.amount("share", measured.listings_share or 0)):
         assert said in text
 
@@ -113,8 +113,8 @@ def test_every_slice_is_named(measured: Report, shown: str) -> None:
 def test_every_headline_is_explained(shown: str) -> None:
     """The six figures that are always shown have their sentence beside them."""
     text = unescape(shown)
-    for name in words.HEADLINE:
-        assert f'<dd class="says">{words.meaning(name).says}</dd>' in text
+    for name in meanings.HEADLINE:
+        assert f'<dd class="says">{meanings.meaning(name).says}</dd>' in text
 
 
 def test_open_days_are_told_apart(measured: Report, shown: str) -> None:
@@ -133,7 +133,7 @@ def test_what_is_missing_is_said(measured: Report) -> None:
     why = "not enough evidence: 37 of 100 shelves, 63 missing"
     none = Shown(missing=why)
     bare = _made(
-        dict.fromkeys(words.HEADLINE, none),
+        dict.fromkeys(meanings.HEADLINE, none),
         days=[DayReport(day=SINCE, mature=True, figures={"DCG@5": none})],
         slices=[SliceReport(by="category", name=name, figures={"DCG@5": none}) for name in ("a", "b")],
         looked=[Looked(surface="app", layout="row", places=(none, none))],
@@ -142,14 +142,14 @@ def test_what_is_missing_is_said(measured: Report) -> None:
     text = page(bare)
     assert text.count(
         f'<dd class="lacks"><strong>not enough evidence</strong>{why.removeprefix("not enough evidence")}</dd>'
-    ) == len(words.HEADLINE)
+    ) == len(meanings.HEADLINE)
     assert text.count(f'class="lacks">{why}</td>') == 1 + 2 + 1
-    assert text.count(f'colspan="3">{why}') == len(words.HEADLINE)
+    assert text.count(f'colspan="3">{why}') == len(meanings.HEADLINE)
     assert text.count(f'colspan="4">{why}') == 1
     assert f'app row<span class="lacks">from place 1 on: {why}</span>' in text
     assert 'class="value"' not in text.split('id="diagnostics"')[0]
     assert '<svg viewBox="0 0 380' not in text  # nothing is drawn where nothing is known
-    assert lines(bare).count("37 of 100 shelves, 63 missing") == len(words.HEADLINE) + 1 + 1 + 1 + 1
+    assert lines(bare).count("37 of 100 shelves, 63 missing") == len(meanings.HEADLINE) + 1 + 1 + 1 + 1
 
 
 def test_some_of_it_is_missing() -> None:
@@ -244,8 +244,8 @@ def test_the_decision_is_told(measured: Report, shown: str) -> None:
 def test_the_terminal_has_it_all(measured: Report) -> None:
     """Every headline, every day, every slice and place, the comparison, and what the figures mean."""
     text = lines(measured)
-    for name in words.HEADLINE:
-        assert words.meaning(name).title in text
+    for name in meanings.HEADLINE:
+        assert meanings.meaning(name).title in text
     for each in measured.slices:
         assert words.named(each.name) in text
     assert text.count("2026-09-0") >= DAYS
@@ -258,7 +258,7 @@ def test_the_terminal_has_it_all(measured: Report) -> None:
 def test_every_figure_that_is_measured_has_words(measured: Report) -> None:
     """None of what the evaluation tells is left without a sentence."""
     for by, name, _ in _each(measured):
-        assert "no words" not in words.meaning(name, by).says
+        assert "no words" not in meanings.meaning(name, by).says
 
 
 def test_folders_need_not_exist_for_words(tmp_path: Path) -> None:
