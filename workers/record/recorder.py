@@ -7,28 +7,24 @@ and a partition may be taken away at any moment, while the disk is full. So ther
 written; whoever loses a partition finishes or abandons both before the next owner may write, by a lock in the folder.
 """
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from operator import methodcaller
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from streams.clients import client_config
 from streams.failures import Broken
 from streams.settings import Settings
-from streams.topics import INTERACTIONS
 from workers.record import metrics
 from workers.record.batch import Batch
 from workers.record.holdings import Holdings
+from workers.record.intake import Intake
 from workers.record.writer import Writer
 
-GROUP = "lookalike-record"
 _TAKE = 1_000  # records in a call: some 2 ms in which no other thread has the interpreter
 _POLL_SECONDS = 0.05  # the longest that records which have come, or a batch that is written, wait to be seen
 _SETTLE_SECONDS = 10.0
@@ -39,7 +35,7 @@ _PATIENCE_SECONDS = 10.0
 """So long a full batch waits before the partitions are paused: that throws away what was fetched ahead. A rebalance
 waits for it too; a member may be silent for 300 s."""
 
-_failure, _partition = methodcaller("error"), methodcaller("partition")
+_partition = methodcaller("partition")
 _log = structlog.get_logger(__name__)
 
 
@@ -54,35 +50,23 @@ class Bounds:
     """From its first record; with the writing and a busy machine, a new record is in a file within 20 s."""
 
 
-def consumer_of(settings: Settings, on_error: Callable[[KafkaError], None]) -> Consumer:
-    """The group's consumer: it commits nothing by itself, and an offset that is gone is an error."""
-    config = client_config(
-        settings, group_id=settings.named(GROUP), enable_auto_commit=False, auto_offset_reset="error",
-        isolation_level="read_committed", session_timeout_ms=10_000, heartbeat_interval_ms=3_000,
-        enable_partition_eof=True, fetch_message_max_bytes=8_000_000, fetch_wait_max_ms=100,
-        queued_max_messages_kbytes=131_072,
-    )  # fmt: skip
-    return Consumer(config | {"error_cb": on_error})
-
-
 class Recorder:
     """One member of the group; everything on the thread that calls `step`, but for the writing."""
 
     def __init__(self, settings: Settings, writer: Writer, holdings: Holdings, bounds: Bounds) -> None:
-        self._topic, self._bounds, self._writer = settings.named(INTERACTIONS), bounds, writer
-        self._holdings = holdings
+        self._bounds, self._writer, self._holdings = bounds, writer, holdings
         self._batch = Batch(self._writer.read)
         self._pool = ThreadPoolExecutor(1, "record-write")
         self._writing: tuple[Batch, Future[bool]] | None = None
         self._abandoned = threading.Event()
         self._failure: BaseException | None = None
         self._full = False
-        self._take_over_at = self._look_at = 0.0
-        self.kafka_away: str | None = None
+        self._take_over_at = 0.0
         self.progress_at = time.monotonic()
         """When the last batch was in place, or nothing was in hand."""
         self.beat_at = time.monotonic()
-        self._consumer = consumer_of(settings, self._on_error)
+        self._intake = Intake(settings, holdings.reached_end)
+        self._topic, self._consumer = self._intake.topic, self._intake.consumer
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -100,7 +84,7 @@ class Recorder:
     @property
     def away(self) -> str | None:
         """What is waited for; None while nothing is."""
-        return self._writer.away or self.kafka_away
+        return self._writer.away or self._intake.away
 
     def fail(self, failure: BaseException) -> None:
         """Something beside us has failed: the next step raises it. From any thread."""
@@ -121,8 +105,8 @@ class Recorder:
         elif self._share() >= 1:
             self._hold()
             return
-        self._look_for_kafka()
-        self._take(self._consumer.consume(_TAKE, timeout=_POLL_SECONDS))
+        self._intake.look_for_kafka()
+        self._take(self._intake.take(_TAKE, _POLL_SECONDS))
         metrics.IN_HAND.set(self.in_hand)
 
     def write(self) -> None:
@@ -187,7 +171,7 @@ class Recorder:
                 self._pause(full=True)
             return
         time.sleep(_POLL_SECONDS)
-        self._take([each for each in [self._consumer.poll(0)] if each is not None])
+        self._take(self._intake.take(1, 0.0))
 
     def _pause(self, *, full: bool) -> None:
         if full != self._full:
@@ -225,12 +209,6 @@ class Recorder:
             _log.warning("not_committed", error=error.args[0].str())
 
     def _take(self, messages: list[Message]) -> None:
-        if any(map(_failure, messages)):
-            for message in messages:
-                failure = message.error()
-                if failure is not None:
-                    self._judge(message, failure)
-            messages = [message for message in messages if message.error() is None]
         for number, each in groupby(messages, _partition):
             run, partition = list(each), number or 0
             first = self._holdings.next_offset(partition)
@@ -241,36 +219,6 @@ class Recorder:
             if run:
                 self._batch.take(partition, run, first)
                 self._holdings.taken(partition, (run[-1].offset() or 0) + 1)
-
-    def _judge(self, message: Message, failure: KafkaError) -> None:
-        if failure.code() == KafkaError._PARTITION_EOF:
-            self._holdings.reached_end(message.partition() or 0, message.offset() or 0)
-            return
-        if failure.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise Broken(
-                f"{message.topic()} partition {message.partition()}: offset {message.offset()} is not in the log "
-                f"({failure.str()}); start again: what is missing is said, with the remedy"
-            )
-        if failure.fatal():
-            raise Broken(f"the consumer can't go on: {failure.str()}")
-        if failure.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            raise Broken(failure.str())
-        _log.warning("not_read", error=failure.str())
-
-    def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.kafka_away is None:
-            self.kafka_away = f"Kafka: {error.str()}"
-            _log.warning("waiting", error=self.kafka_away)
-
-    def _look_for_kafka(self) -> None:
-        """At rest no record says that Kafka is back: it is asked."""
-        if self.kafka_away is None or time.monotonic() < self._look_at:
-            return
-        self._look_at = time.monotonic() + _AGAIN_SECONDS
-        with contextlib.suppress(KafkaException):
-            self._consumer.list_topics(self._topic, timeout=0.5)
-            _log.info("back")
-            self.kafka_away = None
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.assign([])

@@ -22,10 +22,11 @@ from workers.record.compact import Compactor
 from workers.record.files import interactions_folder
 from workers.record.health import Seen, document
 from workers.record.holdings import Holdings
+from workers.record.intake import GROUP
 from workers.record.landing import Staging
 from workers.record.letters import Letters
 from workers.record.memory import set_up
-from workers.record.recorder import GROUP, Bounds, Recorder
+from workers.record.recorder import Bounds, Recorder
 from workers.record.writer import Writer
 
 _EXIT_SECONDS = 1.0  # of the grace time, for the interpreter's own end

@@ -10,7 +10,7 @@ from streams.lag import lag, our_groups
 from streams.read import offsets, partitions
 from streams.settings import Settings
 from streams.topics import INTERACTION_LETTER, INTERACTIONS
-from workers.record.recorder import GROUP
+from workers.record.intake import GROUP
 
 
 class Broker:

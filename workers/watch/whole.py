@@ -9,7 +9,7 @@ from streams.lag import lag
 from streams.settings import Settings
 from workers.evaluate.reach import reached
 from workers.record.files import data_files
-from workers.record.recorder import GROUP
+from workers.record.intake import GROUP
 from workers.record.scan import collect
 
 
