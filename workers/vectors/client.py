@@ -25,6 +25,14 @@ _NOT_LOADED = 101
 TIMEOUT_SECONDS = 10.0
 """For any one call. Without it pymilvus tries again for minutes, and a silent server holds a call for ever."""
 
+_GRPC = {
+    # pymilvus pings an idle server every 10 s; Milvus Lite's takes that for abuse and hangs up.
+    "grpc.keepalive_permit_without_calls": False,
+    # gRPC waits longer and longer between two attempts to connect, up to two minutes: a server that was away for a
+    # minute would be back for half of one before we knew.
+    "grpc.max_reconnect_backoff_ms": 2_000,
+}
+
 Result = TypeVar("Result")
 
 
@@ -33,8 +41,7 @@ def connect(settings: Settings) -> MilvusClient:
     try:
         return MilvusClient(
             uri=settings.milvus, token=settings.milvus_token.get_secret_value(), timeout=TIMEOUT_SECONDS,
-            # pymilvus pings an idle server every 10 s; Milvus Lite's takes that for abuse and hangs up.
-            grpc_options={"grpc.keepalive_permit_without_calls": False},
+            grpc_options=_GRPC,
         )  # fmt: skip
     except (MilvusException, grpc.RpcError):
         remedy = "start the local stack with `lookalike up`, or set LOOKALIKE_MILVUS"
