@@ -10,6 +10,7 @@ Reason = Literal[
     "deserialize",
     "schema",
     "key-mismatch",
+    "time-out-of-bounds",
     "image-missing",
     "image-refused",
     "image-too-large",
@@ -17,7 +18,9 @@ Reason = Literal[
     "fetch-exhausted",
     "encode",
     "row-rejected",
+    "skipped",
 ]
+"""Further ones may come; whoever reads dead letters takes a reason that they don't know for one of these."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -42,7 +45,7 @@ class DeadLetter(BaseModel):
             "source-offset": self.source.offset,
             "source-timestamp": self.source.timestamp,
             "reason": self.reason,
-            "error": self.error[:1_000],
+            "error": self.error[:1_000].encode(errors="backslashreplace").decode(),
             "attempts": self.attempts,
             "worker": self.worker,
             "model": self.model,

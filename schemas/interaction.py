@@ -1,6 +1,6 @@
 """What people were shown and did: a shelf, and what points to it. Records of `interactions`, by request id."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, TypeAdapter, model_validator
@@ -17,6 +17,12 @@ Instant = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.
 
 ITEMS = 200
 """As many items as a shelf may have."""
+AHEAD = timedelta(minutes=15)
+"""`at` may be so much later than the record's own time in Kafka: clocks differ."""
+ATTRIBUTION = timedelta(days=21)
+"""So long after a shelf something may still count: a week to buy, two more to send it back."""
+LATENESS = timedelta(days=3)
+"""Beyond that, an event may reach Kafka so late."""
 
 
 class Event(BaseModel):

@@ -13,8 +13,12 @@ INT64_MAX = 2**63 - 1
 TITLE_BYTES = 4_000
 CATEGORY_BYTES = 4_000
 ATTRIBUTES_BYTES = 32_000
+IMAGE_URLS_BYTES = 64_000
+"""Of the addresses as a row has them, in JSON: Milvus takes 65,536 bytes in a field, some of which name it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 ListingId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 Version = Annotated[StrictInt, Field(ge=0, le=INT64_MAX)]
@@ -64,7 +68,12 @@ class ListingEvent(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: Any) -> Any:
-        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        there = {name: value for name, value in data.items() if value is not None}
+        if isinstance(attributes := there.get("attributes"), dict):
+            there["attributes"] = {name: value for name, value in attributes.items() if value is not None}
+        return there
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -75,6 +84,7 @@ class ListingEvent(BaseModel):
         for name, text, limit in (
             ("title", self.title, TITLE_BYTES),
             ("category", "/".join(self.category), CATEGORY_BYTES),
+            ("image_urls", json.dumps(self.image_urls, ensure_ascii=False), IMAGE_URLS_BYTES),
             ("attributes", json.dumps(self.attributes, ensure_ascii=False), ATTRIBUTES_BYTES),
         ):
             if len(text.encode()) > limit:
@@ -88,4 +98,5 @@ class ListingEvent(BaseModel):
             return None
         at = self.occurred_at
         # In whole numbers: through a float of seconds, one microsecond in a few goes astray.
-        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+        found = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+        return max(_FIRST, min(found, _LAST))  # its offset may lead out of the years that a datetime has

@@ -5,11 +5,20 @@ import json
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-_Three = tuple[float, float, float]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Three = tuple[_Number, _Number, _Number]
+_Scales = tuple[_Scale, _Scale, _Scale]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,63}$")]
 """Letters, digits and `_`: what Milvus takes in a collection's name, so that the name tells the model id back."""
+
+_ALWAYS_HASHED = frozenset(
+    {"weights", "height", "width", "resample", "rescale", "mean", "std", "decode", "images", "quantisation", "reducer"}
+)
+"""The fields of the first release, in the hash whatever they are; a field that is not here only if it has another
+value than its default. Never add to it: every collection would be another model's."""
 
 
 class Recipe(BaseModel):
@@ -25,19 +34,51 @@ class Recipe(BaseModel):
     height: int = Field(gt=0, le=4_096)
     width: int = Field(gt=0, le=4_096)
     resample: int = Field(ge=0, le=5, description="Pillow's number of the filter.")
-    rescale: float
+    rescale: float = Field(gt=0, allow_inf_nan=False)
     mean: _Three
-    std: _Three
+    std: _Scales
     decode: Literal["draft", "full"] = Field("draft", description="draft: JPEG at a reduced DCT scale.")
-    images: int = Field(1, ge=1, le=20, description="The vector is the mean over the first so many images.")
+    images: int = Field(1, ge=1, le=20, description="So many images are taken, the first ones.")
     quantisation: Literal["none"] = "none"
     reducer: Literal["none"] = "none"
+    config: dict[str, JsonValue] = Field({}, description="What of config.json differs from the published SigLIPs.")
+    tokenizer: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="sha256 over its files; null: not stated, as in the first release."
+    )
+    texts: Literal["as_typed", "lower", "titles"] | None = Field(
+        None, description="How query texts are prepared; null: as the tokenizer's settings ask."
+    )
+    profiles: Literal["ignored", "srgb"] = Field(
+        "ignored", description="srgb: a picture's colour profile is applied; ignored: as in the first release."
+    )
+
+    several: Literal["mean", "first_good"] = Field(
+        "mean", description="mean: the vector is the mean over these images; first_good: of the first that is good."
+    )
+
+    @property
+    def pooled(self) -> int:
+        """Of how many images a vector is at most."""
+        return self.images if self.several == "mean" else 1
 
     @property
     def hash12(self) -> str:
-        """The first 12 hexadecimal digits of the recipe's sha256; the name is not part of it."""
-        canonical = json.dumps(self.model_dump(exclude={"name"}), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        """The first 12 hexadecimal digits of the canonical form's sha256."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()[:12]
+
+    @property
+    def canonical(self) -> str:
+        """What is hashed: JSON with sorted keys, without the name and without later fields that have their default.
+
+        So a field that a later release adds changes no id that exists; its default must mean what was done before.
+        """
+        fields = type(self).model_fields
+        said = {
+            name: value
+            for name, value in self.model_dump(mode="json", exclude={"name"}).items()
+            if name in _ALWAYS_HASHED or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
+        return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
     @property
     def model_id(self) -> str:

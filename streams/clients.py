@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.failures import CommandFailed, unreachable
+from streams.errors import CommandFailed, unreachable
 from streams.settings import Settings
+from streams.tls import kafka_config
+from streams.unreachable import connection_failure, is_no_answer, unresolved_host
 
 Client = TypeVar("Client")
 _log = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ def client_config(settings: Settings, **more: Any) -> dict[str, Any]:
         "bootstrap.servers": settings.kafka,
         "client.id": "lookalike",
         "logger": _log,
-        **settings.kafka_config,
+        **kafka_config(settings),
         **{name.replace("_", "."): value for name, value in more.items()},
     }
 
@@ -66,15 +68,35 @@ def _made(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> C
 
 
 def await_kafka(settings: Settings, seconds: float = 10.0) -> AdminClient:
-    """An admin client whose brokers answered within `seconds`; raises CommandFailed (exit 3) where none did."""
-    client = admin(settings)
+    """An admin client whose brokers answered within `seconds`; raises CommandFailed (exit 3) where none did.
+
+    Asked for twice: what the addresses in the settings say of the brokers, and then a broker itself, under the name by
+    which it wants to be reached. That name may lead nowhere from here, and all that is asked later would be unanswered.
+    """
+    errors: list[KafkaError] = []
+    config = client_config(settings) | {"error_cb": errors.append, "log_level": 0}  # the error says it all
+    client = _made(lambda config: AdminClient(config), config)
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            client.list_topics(timeout=max(0.1, min(2.0, deadline - time.monotonic())))
-        except KafkaException:
-            if time.monotonic() >= deadline:
-                remedy = "start the local stack with `lookalike up`, or set LOOKALIKE_KAFKA"
-                raise unreachable("Kafka", settings.kafka, remedy) from None
-        else:
-            return client
+    while not _answers(client, deadline):
+        if time.monotonic() >= deadline:
+            client.poll(0.0)  # what went wrong is told here
+            why, remedy = (
+                connection_failure(errors),
+                "start the local stack with `lookalike up`, or set LOOKALIKE_KAFKA",
+            )
+            if (host := unresolved_host(errors)) and host not in settings.kafka:
+                remedy = "the broker asks to be reached under that name (its advertised.listeners): let it resolve here"
+            raise unreachable("Kafka", settings.kafka, remedy, why) from None
+    return client
+
+
+def _answers(client: AdminClient, deadline: float) -> bool:
+    """Whether a broker answers; waits for that, for some seconds and not much beyond the deadline."""
+    try:
+        client.list_topics(timeout=max(0.1, min(2.0, deadline - time.monotonic())))
+        wait = max(0.5, min(5.0, deadline - time.monotonic()))
+        listed = client.list_consumer_groups(request_timeout=wait).result()
+    except KafkaException as error:
+        return not is_no_answer(error.args[0])
+    # One error for each broker that does not answer; of several brokers one answer is enough.
+    return bool(listed.valid) or not listed.errors or not all(map(is_no_answer, listed.errors))

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Iterator
 
-from streams.codec import Record, decode_listing
-from streams.failures import BadMessage
-from streams.read import read_all
-from streams.retry import first_source
+from streams.errors import BadMessage
+from streams.listing_codec import Record, decode_listing
+from streams.retry_headers import first_source
 from streams.settings import Settings
+from streams.topic_reader import read_all
 from streams.topics import LISTING_TOPICS
 
 
-def records(settings: Settings, listing_ids: Collection[str] | None = None) -> Iterator[Record]:
+def listing_history(settings: Settings, listing_ids: Collection[str] | None = None) -> Iterator[Record]:
     """The records of the listing topics as they came, of all listings or of those whose id is the record's key.
 
     In order within each partition, not between them. Raises as `read_all` does.
@@ -30,7 +30,7 @@ def newest_events(settings: Settings, listing_ids: Collection[str]) -> dict[str,
     The newest is the one that wins in the index: by version, then by where it first stood.
     """
     newest: dict[str, tuple[tuple[int, int, str, int, int], Record]] = {}
-    for record in records(settings, listing_ids):
+    for record in listing_history(settings, listing_ids):
         try:
             event = decode_listing(record)
         except BadMessage:

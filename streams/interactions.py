@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
-from pydantic import ValidationError
 
 from schemas.interaction import Event, interaction
 from streams.clients import producer
-from streams.codec import Record, why_invalid
-from streams.failures import BadMessage
-from streams.hash_key import HashKey
+from streams.errors import BadMessage
+from streams.keyed_hash import HashKey
+from streams.listing_codec import Record, bad_record
 from streams.publish import Delivered
+from streams.refusals import delivery_error_text
 from streams.settings import Settings
 from streams.topics import INTERACTIONS
 
@@ -24,7 +24,8 @@ Told = Callable[[str], None]
 def pseudonym(key: HashKey, user_id: str) -> str:
     """What stands for a user in every record: a keyed hash, 64 hexadecimal digits; never the id itself.
 
-    `key` is `streams.hash_key.read_hash_key(settings, make=True)`: the same on every machine, or one user becomes two.
+    `key` is `streams.hash_key_pin.catalogue_key(settings, make=True)`: the same on every machine, or one user becomes
+    two.
     """
     return key.of(f"user:{user_id}")
 
@@ -40,9 +41,8 @@ def decode_interaction(record: Record) -> Event:
         raise BadMessage("schema", "a record without a value says nothing")
     try:
         return interaction(record.value)
-    except ValidationError as error:
-        kind = error.errors(include_url=False, include_input=False)[0]["type"]
-        raise BadMessage("deserialize" if kind == "json_invalid" else "schema", why_invalid(error)) from None
+    except Exception as error:  # noqa: BLE001 - whatever a record does to the parser, it is the record's end alone
+        raise bad_record(error) from None
 
 
 class InteractionPublisher:
@@ -99,7 +99,5 @@ class InteractionPublisher:
             if error is None:
                 self.delivered.published += 1
             else:
-                self.delivered.failed += 1
-                if len(self.delivered.errors) < 10:
-                    self.delivered.errors.append(error.str())
-        told("" if error is None else error.str())
+                self.delivered.fail(error)
+        told("" if error is None else delivery_error_text(error))

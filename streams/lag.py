@@ -2,19 +2,24 @@
 
 `lag` is the end of the log minus the committed offset, and 0 where no record is left between them: a transaction
 marker at the end of a log is an offset that no reader ever gets, so `end - committed` alone would stay at 1 for ever.
+Of it `waiting` is lag on purpose, and `due` is what a worker should do (docs/decisions/2026-11-26-lag-on-purpose.md).
 """
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.clients import await_kafka, reader
-from streams.read import Place, offsets, partitions
+from streams.groups import hash_of, our_groups, topics_of
+from streams.log_identity import Identity, difference, metadata_of, read_identity, topic_ids
 from streams.settings import Settings
-from streams.topics import INTERACTIONS, LISTING_TOPICS
+from streams.stale_groups import GroupActivity, stale_groups
+from streams.topic_reader import PartitionId, offsets, partitions
+from streams.topics import INTERACTIONS, LISTING_TOPICS, RETRY
+from streams.waiting_events import oldest_unread, waiting_events
 
 # For some seconds after a broker has started, or while a group moves to another one.
 _COORDINATOR_COMES = {
@@ -22,9 +27,26 @@ _COORDINATOR_COMES = {
 }  # fmt: skip
 
 
+_FIRST_MS = 946_684_800_000
+"""2000-01-01, long before Kafka: an earlier time is a publisher's zero, and no age."""
+
+
+def age(timestamp: int, now: float) -> float | None:
+    """Seconds from a record's time (ms since 1970) to `now` (s), at least 0; None if no clock gives such a time.
+
+    >>> age(1_700_000_000_000, 1_700_000_007.5), age(0, 1_700_000_000.0), age(-1, 1_700_000_000.0)
+    (7.5, None, None)
+    """
+    return None if timestamp < _FIRST_MS else max(0.0, round(now - timestamp / 1_000, 3))
+
+
 @dataclass(frozen=True)
 class PartitionLag:
-    """The lag of one group on one partition; `oldest_unread_seconds` is the age of the first unfinished record."""
+    """The lag of one group on one partition.
+
+    `oldest_unread_seconds` is the age of the first unfinished record; None if there is none, or if it has no time that
+    a clock gives.
+    """
 
     group: str
     topic: str
@@ -33,51 +55,117 @@ class PartitionLag:
     end: int
     lag: int
     oldest_unread_seconds: float | None
+    waiting: int = 0
+    """Of `lag`, events that were put back on purpose and are not due yet: their image host is away."""
+    due: int = 0
+    """Of `lag`, what a worker should do now. The rest is finished, behind something that waits."""
+    stale: bool = False
+    """Whether the group was left behind by a change of the model: its lag is nobody's work."""
 
 
-def our_groups(client: AdminClient, settings: Settings) -> list[str]:
-    """The consumer groups of this catalogue, by name."""
-    listed = client.list_consumer_groups(request_timeout=10).result()
-    return sorted(group.group_id for group in listed.valid if group.group_id.startswith(settings.named("lookalike-")))
+@dataclass(frozen=True)
+class TotalLag:
+    """The lag of all groups that are in use."""
+
+    total: int
+    waiting: int
+    due: int
 
 
-def lag(settings: Settings, groups: list[str] | None = None) -> list[PartitionLag]:
-    """The lag of `groups`, or of every group of ours; raises CommandFailed (exit 3) where Kafka is away."""
+def total_lag(found: Iterable[PartitionLag]) -> TotalLag:
+    """The sums, without the stale groups."""
+    counted = [each for each in found if not each.stale]
+    return TotalLag(*(sum(getattr(each, name) for each in counted) for name in ("lag", "waiting", "due")))
+
+
+def shares(behind: int, ahead: int, waiting: int) -> tuple[int, int]:
+    """Of `behind` records, of which `ahead` are finished: how many wait on purpose, and how many are due.
+
+    >>> shares(1_000, 600, 300), shares(10, 8, 5), shares(10, 12, 0)
+    ((300, 100), (2, 0), (0, 0))
+    """
+    unfinished = max(0, behind - ahead)
+    held = min(waiting, unfinished)
+    return held, unfinished - held
+
+
+@dataclass(frozen=True)
+class Commit:
+    """An offset that a group has committed, and whose log it said that it belongs to."""
+
+    offset: int
+    identity: Identity
+
+
+def lag(
+    settings: Settings, groups: list[str] | None = None, only: Collection[PartitionId] | None = None
+) -> list[PartitionLag]:
+    """The lag of `groups`, or of every group of ours; of all their partitions, or of these alone.
+
+    Raises CommandFailed (exit 3) where Kafka is away or a topic of theirs is gone, KafkaException where Kafka stops
+    answering on the way: no answer is not 0.
+    """
     client = await_kafka(settings)
     found: list[PartitionLag] = []
+    at: dict[str, int] = {}
     for group in our_groups(client, settings) if groups is None else groups:
-        found += _group_lag(client, settings, group)
-    return found
+        places, last = _group_lag(client, settings, group, only)
+        found += places
+        if hash_of(settings, group) is not None:
+            at[group] = last
+    if len(at) < 2:
+        return found
+    signs = {group: GroupActivity(members(client, [group]), last) for group, last in at.items()}
+    stale = stale_groups(signs, time.time())
+    return [replace(each, stale=each.group in stale) for each in found]
 
 
-def _group_lag(client: AdminClient, settings: Settings, group: str) -> list[PartitionLag]:
-    every = partitions(client, settings, (*LISTING_TOPICS, INTERACTIONS))
-    committed = committed_offsets(settings, group, every)
-    topics = {topic for topic, _ in committed}
-    if group.startswith(settings.named("lookalike-index-")):
-        topics |= {settings.named(topic) for topic in LISTING_TOPICS}
-    if group in (settings.named("lookalike-record"), settings.named("lookalike-evaluate")):
-        topics.add(settings.named(INTERACTIONS))
-    places = sorted(place for place in every if place[0] in topics)
+def _group_lag(
+    client: AdminClient, settings: Settings, group: str, only: Collection[PartitionId] | None
+) -> tuple[list[PartitionLag], int]:
+    """Also when the group last committed, as far as it says it."""
+    own = partitions(client, settings, topics_of(settings, group))
+    others = partitions(client, settings, (*LISTING_TOPICS, INTERACTIONS), gone="left out")
+    said = commits(settings, group, {*own, *others})
+    committed = {place: each.offset for place, each in said.items()}
+    topics = {topic for topic, _ in (*own, *committed)}
+    places = sorted(
+        place for place in {*own, *others} if place[0] in topics and (only is None or place in only)
+    )  # fmt: skip
     starts, ends = offsets(client, places, OffsetSpec.earliest()), offsets(client, places, OffsetSpec.latest())
-    read_from = {place: max(committed.get(place) or 0, starts[place]) for place in places}
+    ids = topic_ids(client, {topic for topic, _ in places})
+    # Of a topic that was made anew nothing is done, whatever the number says.
+    anew = {place for place in places if place in said and difference(said[place].identity, ids[place[0]], {})}
+    read_from = {
+        place: starts[place] if place in anew else max(committed.get(place) or 0, starts[place]) for place in places
+    }  # fmt: skip
     behind = {place: offset for place, offset in read_from.items() if ends[place] > offset}
     oldest = oldest_unread(settings, behind)
-    now = time.time()
-    return [
-        PartitionLag(
-            group, *place, committed.get(place), ends[place],
-            ends[place] - read_from[place] if place in oldest else 0,
-            max(0.0, round(now - oldest[place] / 1_000, 3)) if place in oldest else None,
-        )
-        for place in places
-    ]  # fmt: skip
+    now, retry = time.time(), settings.named(RETRY)
+    put_back = {place: (read_from[place], ends[place]) for place in oldest if place[0] == retry}
+    waiting = waiting_events(settings, put_back, round(now * 1_000))
+    found: list[PartitionLag] = []
+    for place in places:
+        left = ends[place] - read_from[place] if place in oldest else 0
+        ahead = said[place].identity.ahead if committed.get(place) == read_from[place] and place not in anew else 0
+        found.append(PartitionLag(
+            group, *place, committed.get(place), ends[place], left,
+            age(oldest[place], now) if place in oldest else None, *shares(left, ahead, waiting.get(place, 0)),
+        ))  # fmt: skip
+    return found, max((each.identity.at for each in said.values()), default=0)
 
 
 def committed_offsets(
-    settings: Settings, group: str, places: Iterable[Place], seconds: float = 15.0
-) -> dict[Place, int]:  # fmt: skip
-    """What a group has committed of these partitions; no entry where nothing is.
+    settings: Settings, group: str, places: Iterable[PartitionId], seconds: float = 15.0
+) -> dict[PartitionId, int]:  # fmt: skip
+    """What a group has committed of these partitions; no entry where nothing is. As `commits`."""
+    return {place: each.offset for place, each in commits(settings, group, places, seconds).items()}
+
+
+def commits(
+    settings: Settings, group: str, places: Iterable[PartitionId], seconds: float = 15.0
+) -> dict[PartitionId, Commit]:
+    """What a group has committed of these partitions, and what it said beside; no entry where nothing is.
 
     Asked by a consumer of the group that never joins it: librdkafka's admin client ends the process, by a null pointer,
     where the group's coordinator is still loading (its issue 5040). Waits for a coordinator that is starting or moving;
@@ -91,7 +179,10 @@ def committed_offsets(
         found = _committed(consumer, wanted, seconds)
     finally:
         consumer.close()
-    return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+    return {
+        (each.topic, each.partition): Commit(each.offset, read_identity(metadata_of(each)))
+        for each in found if each.offset >= 0
+    }  # fmt: skip
 
 
 def _committed(consumer: Consumer, wanted: list[TopicPartition], seconds: float) -> list[TopicPartition]:
@@ -111,29 +202,5 @@ def _committed(consumer: Consumer, wanted: list[TopicPartition], seconds: float)
 
 def members(client: AdminClient, groups: list[str]) -> int:
     """How many consumers are in these groups."""
-    described = client.describe_consumer_groups(groups) if groups else {}
+    described = client.describe_consumer_groups(groups, request_timeout=10) if groups else {}
     return sum(len(done.result().members) for done in described.values())
-
-
-def oldest_unread(settings: Settings, behind: dict[Place, int], seconds: float = 10.0) -> dict[Place, int]:
-    """The timestamp (ms) of the first record at or after each given offset; no entry where none is left to read."""
-    if not behind:
-        return {}
-    consumer = reader(settings, auto_offset_reset="earliest")
-    consumer.assign([TopicPartition(*place, offset) for place, offset in behind.items()])
-    waiting, oldest = set(behind), dict[Place, int]()
-    deadline = time.monotonic() + seconds
-    try:
-        while waiting and time.monotonic() < deadline:
-            for message in consumer.consume(500, timeout=0.05):
-                place = (str(message.topic()), int(message.partition() or 0))
-                failure = message.error()
-                if failure is not None and failure.code() != KafkaError._PARTITION_EOF:
-                    raise KafkaException(failure)
-                if place in waiting and failure is None:
-                    oldest[place] = message.timestamp()[1]
-                waiting.discard(place)
-        # A partition that did not answer in time is counted as behind: silence is no proof of being done.
-        return oldest | {place: int(time.time() * 1_000) for place in waiting}
-    finally:
-        consumer.close()

@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
 from streams.clients import producer
-from streams.codec import Record, encode_listing
-from streams.failures import unreachable
-from streams.retry import ERASES, Headers, PutBack, first_source, put_back
+from streams.errors import CommandFailed, unreachable
+from streams.listing_codec import Record, encode_listing
+from streams.record_headers import RawHeaders
+from streams.refusals import delivery_error_text, is_refused
+from streams.retry_headers import ERASURE_MARK, RetryState, first_source, requeue_headers
 from streams.settings import Settings
 from streams.topics import CREATED, RETRY, UPDATED
 
 _BUFFER_KB = 131_072
 """What waits to be sent, at most: a flood of large records must not fill the memory."""
+
+_REASONS = 10
 
 
 @dataclass
@@ -25,6 +30,20 @@ class Delivered:
     published: int = 0
     failed: int = 0
     errors: list[str] = field(default_factory=list)
+    refused: bool = False
+    """Whether Kafka answered, and did not take one of them: then it is not away."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of a command some of whose records failed."""
+        return 1 if self.refused else 3
+
+    def fail(self, error: KafkaError) -> None:
+        """Count a record that was not confirmed."""
+        self.failed += 1
+        self.refused |= is_refused(error)
+        if len(self.errors) < _REASONS:
+            self.errors.append(delivery_error_text(error))
 
 
 class Publisher:
@@ -48,23 +67,28 @@ class Publisher:
 
     def erase(self, topic: str, listing_id: str, version: int, partitions: Collection[int]) -> None:
         """A null with the mark of an erasure, on each of `partitions`, or on the key's own where there are none."""
-        headers: Headers = [("version", str(version).encode()), (ERASES, b"1")]
+        headers: RawHeaders = [("version", str(version).encode()), (ERASURE_MARK, b"1")]
         for partition in partitions or (-1,):
             self._send(topic, listing_id, None, headers, partition)
 
-    def put_back(self, record: Record, said: PutBack) -> None:
-        """Put an event back through `listing-retry`, raw as it came, where the owner of its partition reads it."""
+    def requeue(self, record: Record, said: RetryState, too_large: Callable[[], None] | None = None) -> None:
+        """Put an event back through `listing-retry`, raw as it came, where the owner of its partition reads it.
+
+        `too_large` is called if it is larger than the topic takes; that is then no failed delivery.
+        """
         partition = first_source(record).partition
-        self._send(RETRY, record.key, record.value, put_back(record, said), partition=partition)
+        self._send(RETRY, record.key, record.value, requeue_headers(record, said), partition, too_large)
 
     def close(self, progress: Callable[[int], None] = lambda _left: None) -> Delivered:
         """Wait until every record is confirmed or has failed.
 
-        Raises CommandFailed (exit 3) where Kafka confirmed none at all.
+        Raises CommandFailed where Kafka confirmed none at all: 1 if it refused them, 3 if it is away.
         """
         while left := self._producer.flush(0.5):
             progress(left)
         if self.delivered.failed and not self.delivered.published:
+            if self.delivered.refused:
+                raise CommandFailed(f"nothing was delivered: Kafka refused it: {self.delivered.errors[0]}")
             raise unreachable(
                 "Kafka",
                 self._settings.kafka,
@@ -73,27 +97,30 @@ class Publisher:
         return self.delivered
 
     def _send(
-        self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers, partition: int = -1
-    ) -> None:
+        self, topic: str, key: str | bytes | None, value: bytes | None, headers: RawHeaders, partition: int = -1,
+        too_large: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         pairs = cast("list[tuple[str, str | bytes | None]]", headers)
+        delivered = self._on_delivery if too_large is None else partial(self._on_delivery, too_large=too_large)
         while True:
             try:
-                self._producer.produce(
-                    self._settings.named(topic), value, key, partition, self._on_delivery, headers=pairs
-                )
+                self._producer.produce(self._settings.named(topic), value, key, partition, delivered, headers=pairs)
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                self._on_delivery(error.args[0])
+                delivered(error.args[0])
                 return
             else:
                 self._producer.poll(0)
                 return
 
-    def _on_delivery(self, error: KafkaError | None, _message: Message | None = None) -> None:
+    def _on_delivery(
+        self, error: KafkaError | None, _message: Message | None = None, *, too_large: Callable[[], None] | None = None
+    ) -> None:
         if error is None:
             self.delivered.published += 1
             return
-        self.delivered.failed += 1
-        if len(self.delivered.errors) < 10:
-            self.delivered.errors.append(error.str())
+        if too_large is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            too_large()
+            return
+        self.delivered.fail(error)

@@ -8,21 +8,61 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import structlog
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
-from pydantic import ValidationError
 
 from schemas.listing import INT64_MAX
-from schemas.takedown import Kind, Takedown
+from schemas.takedown import KeyPin, Kind, Takedown
 from streams.clients import await_kafka, producer
-from streams.codec import Record
-from streams.failures import CommandFailed, unreachable
-from streams.hash_key import HashKey, read_hash_key
-from streams.read import read_all
+from streams.errors import CommandFailed, unreachable
+from streams.keyed_hash import HashKey, read_hash_key
+from streams.listing_codec import Record
+from streams.refusals import is_refused, refusal
 from streams.settings import Settings
+from streams.topic_reader import read_all
 from streams.topics import TAKEDOWN
 
 KINDS: tuple[Kind, ...] = ("listing", "seller", "image", "erased")
+PIN_KEY = b"hash-key"
+_ERASED = b"erased:"
+_LAST_MS = 253_402_300_799_000  # the end of the year 9999: a record's time may be any number
+_UNREADABLE = "its record can't be read"
 _log = structlog.get_logger(__name__)
+
+
+class Pin:
+    """Which key the catalogue's hashes are made with, as the log says: its own entry, else its first erasure."""
+
+    def __init__(self) -> None:
+        self._pinned: str | None = None
+        self._first: str | None = None
+
+    @staticmethod
+    def concerns(key: bytes | None) -> bool:
+        """Whether a record of this key may say it."""
+        return key is not None and (key == PIN_KEY or key.startswith(_ERASED))
+
+    @property
+    def key_id(self) -> str | None:
+        """The fingerprint; None if nothing was hashed yet."""
+        return self._pinned or self._first
+
+    def see(self, record: Record) -> bool:
+        """Take a record in; False for a pin that can't be read: then what was pinned before stays."""
+        if record.key == PIN_KEY:
+            try:
+                pinned = None if record.value is None else KeyPin.model_validate_json(record.value).key_id
+            except Exception:  # noqa: BLE001 - whatever its value does to the parser
+                return False
+            self._pinned = pinned
+        elif record.value is not None and self._first is None:
+            entry = _entry((record.key or b"").decode(errors="replace"), record)
+            self._first = None if entry is None else entry.key_id
+        return True
+
+
+_SAID = frozenset((1, 2, 3, 10, 100, 1_000, 10_000, 100_000))
+"""Counts of entries that can't be read at which one is named: each is met again at every start of every command."""
 
 
 class Takedowns:
@@ -31,7 +71,19 @@ class Takedowns:
     def __init__(self, hash_key: Callable[[], HashKey]) -> None:
         self._make_key = hash_key
         self._key: HashKey | None = None
+        self._pin = Pin()
         self._entries: dict[str, Takedown] = {}
+        self._unread: set[str] = set()
+
+    @property
+    def key_id(self) -> str | None:
+        """The fingerprint of the catalogue's hash key; None if none is pinned."""
+        return self._pin.key_id
+
+    @property
+    def unread(self) -> int:
+        """Entries that can't be read, or whose hash was made with another key: reported, and in nobody's way."""
+        return len(self._unread)
 
     @property
     def count(self) -> int:
@@ -45,24 +97,39 @@ class Takedowns:
     def apply(self, record: Record) -> Takedown | None:
         """Take a record of the topic in; returns the entry that it makes, None where it undoes one or is none.
 
-        Raises CommandFailed (exit 2) for an erasure that was made with another key than ours.
+        Raises CommandFailed (exit 2) for an erasure by the catalogue's key if that is not ours: we would miss it.
         """
         key = (record.key or b"").decode(errors="replace")
+        understood = not Pin.concerns(record.key) or self._pin.see(record)
+        entry = None if record.value is None or record.key == PIN_KEY else _entry(key, record)
+        self._unread.discard(key)
         if record.value is None:
             self._entries.pop(key, None)
-            return None
-        entry = _entry(key, record)
-        if entry is None:
-            _log.warning("takedown_not_understood", source=record.source.model_dump())
-            return None
-        if entry.kind == "erased":
-            self._check_key(entry)
-        self._entries[key] = entry
+        elif record.key == PIN_KEY:
+            if not understood:
+                self._pass_over(key, record, "it is no fingerprint of a hash key")
+        elif entry is None:
+            self._pass_over(key, record, "its key says nothing")
+        elif entry.kind == "erased" and entry.key_id not in (None, self._pin.key_id):
+            self._pass_over(key, record, f"it was hashed with another key, {entry.key_id}: erase that listing again")
+            entry = None
+        else:
+            if entry.kind == "erased":
+                self._check_key()
+            if entry.reason == _UNREADABLE:
+                self._pass_over(key, record, "its value can't be read: all that its key says is covered")
+            self._entries[key] = entry
         return entry
+
+    def _pass_over(self, key: str, record: Record, why: str) -> None:
+        self._unread.add(key)
+        if (count := len(self._unread)) in _SAID:
+            _log.warning("takedown_not_understood", why=why, source=record.source.model_dump(), count=count)
 
     def take_over(self, other: "Takedowns") -> list[Takedown]:
         """Be as `other` is; returns what is new."""
         before, self._key = self._entries, other._key
+        self._pin, self._unread = other._pin, other._unread
         self._entries = other._entries
         return [each for key, each in self._entries.items() if before.get(key) != each]
 
@@ -80,14 +147,14 @@ class Takedowns:
         """The entry of a listing that was erased."""
         return None if self._key is None else self._entries.get(f"erased:{self._key.of(listing_id)}")
 
-    def erased(self, listing_id: str, version: int) -> bool:
+    def is_erased(self, listing_id: str, version: int) -> bool:
         """Whether this version of a listing was erased: a higher one is a new listing."""
         entry = self.erasure(listing_id)
         return entry is not None and version <= _erased_to(entry)
 
-    def hides(self, listing_id: str, version: int, seller_id: str, image_hash: str) -> bool:
+    def is_hidden(self, listing_id: str, version: int, seller_id: str, image_hash: str) -> bool:
         """Whether a row may be in no answer: it was taken down or erased."""
-        return self.covers(listing_id, seller_id, image_hash) or self.erased(listing_id, version)
+        return self.covers(listing_id, seller_id, image_hash) or self.is_erased(listing_id, version)
 
     def erased_record(self, record: Record) -> bool:
         """Whether a record that can't be read is of an erased listing: by its key, and written before it was erased."""
@@ -103,12 +170,12 @@ class Takedowns:
         # A copy, made whole: the thread that follows the topic changes the entries meanwhile.
         return any(entry.kind in kinds for entry in list(self._entries.values()))
 
-    def _check_key(self, entry: Takedown) -> None:
+    def _check_key(self) -> None:
         self._key = self._key or self._make_key()
-        if entry.key_id not in (None, self._key.key_id):
+        if self._pin.key_id not in (None, self._key.key_id):
             raise CommandFailed(
                 f"LOOKALIKE_HASH_KEY is not the key that listings were erased with (ours is {self._key.key_id}, theirs "
-                f"{entry.key_id}): set it to that key, or what was erased would come back", 2,
+                f"{self._pin.key_id}): set it to that key, or what was erased would come back", 2,
             )  # fmt: skip
 
 
@@ -122,12 +189,13 @@ def _entry(key: str, record: Record) -> Takedown | None:
         return None
     try:
         entry = Takedown.model_validate_json(record.value or b"")
-    except ValidationError:
+    except Exception:  # noqa: BLE001 - whatever its value does to the parser, the key counts
         entry = None
     if entry is not None and entry.key == key:
         return entry
-    at = datetime.fromtimestamp(record.source.timestamp / 1_000, UTC)
-    return Takedown(kind=kind, value=value[:512], at=at, reason="its record can't be read")
+    milliseconds = min(max(record.source.timestamp, 0), _LAST_MS)
+    at = datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    return Takedown(kind=kind, value=value[:512], at=at, reason=_UNREADABLE)
 
 
 def read_takedowns(settings: Settings) -> Takedowns:
@@ -146,15 +214,21 @@ def require_topic(settings: Settings, client: AdminClient) -> None:
 
 
 def write_takedowns(settings: Settings, entries: Iterable[tuple[str, Takedown | None]]) -> None:
-    """Write entries by key (None undoes); returns when Kafka has confirmed them, raises CommandFailed (3) if not."""
+    """Write entries by key (None undoes); returns when Kafka has confirmed them.
+
+    Raises CommandFailed if it has not: 1 if it refuses them, 3 if it is away.
+    """
     require_topic(settings, await_kafka(settings))
-    sender, failures = producer(settings, delivery_timeout_ms=10_000), list[str]()
+    sender, failures = producer(settings, delivery_timeout_ms=10_000), list[KafkaError]()
     for key, entry in entries:
         value = None if entry is None else entry.model_dump_json(exclude_none=True).encode()
         sender.produce(
             settings.named(TAKEDOWN), value, key,
-            on_delivery=lambda error, _: failures.append(error.str()) if error is not None else None,
+            on_delivery=lambda error, _: failures.append(error) if error is not None else None,
         )  # fmt: skip
-    if sender.flush(15) or failures:
-        reason = failures[0] if failures else "no answer"
+    left = sender.flush(15)
+    if failures and is_refused(failures[0]):
+        raise CommandFailed(f"nothing was taken down: Kafka refused it: {refusal(failures[0])}")
+    if left or failures:
+        reason = failures[0].str() if failures else "no answer"
         raise unreachable("Kafka", settings.kafka, f"nothing was taken down ({reason}); try again")

@@ -7,8 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.clients import await_kafka
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
+from streams.unreachable import is_no_answer
 
 DAY_MS = 86_400_000
 LISTING_PARTITIONS = 12
@@ -16,7 +17,7 @@ LISTING_PARTITIONS = 12
 
 CREATED, UPDATED, RETRY = "listing-created", "listing-updated", "listing-retry"
 INDEXED, DEAD_LETTER, TAKEDOWN = "listing-indexed", "listing-dead-letter", "listing-takedown"
-INTERACTIONS, INTERACTION_LETTER = "interactions", "interaction-dead-letter"
+INTERACTIONS, INTERACTION_DEAD_LETTER = "interactions", "interaction-dead-letter"
 REPORTS, RETRAIN = "evaluation-reports", "retrain-requested"
 LISTING_TOPICS = (CREATED, UPDATED, RETRY)
 """What index workers read: equal partition counts and keys, so that one worker owns a listing."""
@@ -54,7 +55,7 @@ TOPICS = (
     # Read whole by everything that answers: small, and in one order.
     Topic(TAKEDOWN, 1, "compact", {"max.compaction.lag.ms": str(DAY_MS)}),
     Topic(INTERACTIONS, LISTING_PARTITIONS, "delete", _kept(90, segment_ms=str(DAY_MS))),
-    Topic(INTERACTION_LETTER, 1, "delete", _kept(30, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
+    Topic(INTERACTION_DEAD_LETTER, 1, "delete", _kept(30, max_message_bytes="8000000", segment_ms=str(DAY_MS))),
     # The last report of each model; one of many categories is larger than Kafka's usual megabyte.
     Topic(REPORTS, 1, "compact", {"max.message.bytes": "8000000"}),
     # One record a decision, keyed by its id: whoever trains reads it from the start and does each once.
@@ -90,12 +91,13 @@ def create(settings: Settings, seconds: float = 10.0) -> list[TopicReport]:
         for topic in TOPICS
         if settings.named(topic.name) not in there
     ]
-    for name, done in (client.create_topics(missing) if missing else {}).items():
+    for name, done in (client.create_topics(missing, request_timeout=20) if missing else {}).items():
         try:
-            done.result(timeout=30)
+            done.result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
-                raise CommandFailed(f"topic {name} can't be created: {error.args[0].str()}") from None
+                code = 3 if is_no_answer(error.args[0]) else 1
+                raise CommandFailed(f"topic {name} can't be created: {error.args[0].str()}", code) from None
     _await_seen(client, [each.topic for each in missing], seconds)
     return check(settings, client)
 
@@ -113,7 +115,7 @@ def check(settings: Settings, client: AdminClient | None = None) -> list[TopicRe
     there = client.list_topics(timeout=10).topics
     names = [settings.named(topic.name) for topic in TOPICS if settings.named(topic.name) in there]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    described = client.describe_configs(resources) if resources else {}
+    described = client.describe_configs(resources, request_timeout=10) if resources else {}
     configs = {
         resource.name: {name: entry.value for name, entry in done.result().items()}
         for resource, done in described.items()

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 
-from streams.failures import Broken
+from streams.errors import Broken
 
 
 class Watermark:
@@ -43,6 +43,8 @@ class Watermark:
     def finish(self, offset: int) -> None:
         """Say that `offset` is done: written, superseded or dead-lettered."""
         with self._lock:
+            if not self._begun or offset < self._begun[0]:
+                return  # it was done before
             self._finished.add(offset)
             while self._begun and self._begun[0] in self._finished:
                 self._finished.remove(self._begun.popleft())
@@ -54,6 +56,14 @@ class Watermark:
             if self._closed or self._first is None:
                 return None
             return self._begun[0] if self._begun else self._next
+
+    def ahead_of(self, offset: int) -> int:
+        """Of the offsets read so far, from a committable one on: how many need nothing more.
+
+        They are finished, or Kafka left them out, and only a lower one that is not finished holds the commit back.
+        """
+        with self._lock:
+            return max(0, self._next - offset - len(self._begun) + len(self._finished))
 
     @property
     def in_hand(self) -> int:

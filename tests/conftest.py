@@ -10,7 +10,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from catalogue import Catalogue, catalogue
-from program import IndexWorker, index_worker
+from program import IndexWorker, document, index_worker, run
+from reaper import reap_at_end
 from servers import kafka_and_lite, standalone_milvus
 from streams.settings import Settings
 from web import Web, web_server
@@ -21,6 +22,7 @@ settings.register_profile("thorough", max_examples=1_000, stateful_step_count=80
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 # In a run that a shell put into the background SIGINT is ignored, and so it would be in whatever a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+reap_at_end()
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
@@ -72,5 +74,6 @@ def worker(shop: Catalogue) -> Iterator[IndexWorker]:
         yield running
         assert running.process.poll() is None, running.log()
         shop.every_event_has_its_end()
+        document(run(shop.settings, "audit", "--json"))  # no test leaves behind what nothing explains
         assert not running.events("waiting")
         assert running.terminate() == 0, running.log()

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streams.failures import CommandFailed
-from streams.log import set_up_log
+from streams.errors import CommandFailed
+from streams.logging_setup import set_up_log
 
 from . import (
     coverage,
@@ -31,7 +31,7 @@ from . import (
     withdrawing,
 )
 from .bench import Bench, ground
-from .processes import Failed
+from .processes import ROOT, Failed
 from .report import Figure, as_table
 
 PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
@@ -63,6 +63,10 @@ def main() -> None:
         known = "a encoder busy, b useful work, c SigLIP B/16-256, d throughput, e explain, f takedown"
         known += ", g recorder, h similar by listing, i evaluate, j coverage, k false alarms, l power"
         parser.error(f"no part {unknown[0]}: {known}")
+    sys.path.insert(0, str(ROOT / "tests" / "support"))  # what the tests share
+    from reaper import reap_at_end
+
+    reap_at_end()
     set_up_log("console", level=30)
     started, load = time.monotonic(), os.getloadavg()[0]
     try:

@@ -15,7 +15,7 @@ from streams.settings import Settings
 from streams.topics import create
 from workers.local.environment import child_environment
 from workers.local.ports import Address, answers, free_port
-from workers.local.supervise import Stack
+from workers.local.supervisor import Stack
 
 from . import pictures
 from .processes import Running, running

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # these ship no types
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from workers.evaluate.choice import USUAL
-from workers.evaluate.columns import CORRECTED, PLACES
-from workers.evaluate.figures import evaluate
-from workers.evaluate.measures import discounts
-from workers.evaluate.replicated import CLIPPED, IPS
-from workers.evaluate.shelves import DRAWN, Shelves, made
-from workers.evaluate.told import Figure as Told
+from workers.evaluation.config import USUAL
+from workers.evaluation.estimates import Figure as Told
+from workers.evaluation.figures import evaluate
+from workers.evaluation.measures import discounts
+from workers.evaluation.replicates import CLIPPED, IPS
+from workers.evaluation.shelf_statistics import CORRECTED, PLACES
+from workers.evaluation.shelves import DRAWN, Shelves, make_shelves
 
 from .bench import Bench
 from .report import Figure
@@ -79,7 +79,7 @@ def shelves(truth: str, draws: np.random.Generator) -> Shelves:
     order[shuffled] = np.argsort(draws.random((int(shuffled.sum()), PLACES)), axis=1)
     clicked = _clicked(truth, np.take_along_axis(attracts, order, axis=1), draws)
     names = draws.integers(1, 1 << 63, USERS).astype(np.uint64)  # so that each run has other weights
-    return made(
+    return make_shelves(
         order + 1, grade=clicked, user=names[user],
         propensity=np.where(shuffled[:, None], np.full(PLACES, 1 / PLACES), np.nan),
         drawn=np.where(shuffled, DRAWN.index("shuffle"), DRAWN.index("no")),

@@ -9,18 +9,18 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from workers.evaluate.choice import USUAL
-from workers.evaluate.figures import figures
-from workers.evaluate.reading import Days
-from workers.evaluate.stats import folder_stats
-from workers.evaluate.sums import merged
-from workers.evaluate.told import Figure
+from workers.evaluation.config import USUAL
+from workers.evaluation.day_statistics import folder_stats
+from workers.evaluation.estimates import Figure
+from workers.evaluation.exact_sums import merge_days
+from workers.evaluation.figures import figures
+from workers.evaluation.reader import Days
 
 
 def main(folder: str, since: str, until: str, report: str) -> None:
     """All days, their sums, the figures of the whole with their intervals."""
     days = Days.of(Path(folder), date.fromisoformat(since), date.fromisoformat(until))
-    found = figures(merged(stats for _, stats in folder_stats(days)))
+    found = figures(merge_days(stats for _, stats in folder_stats(days)))
     told = {name: each for name, each in found.by_slice["all", ""].items() if isinstance(each, Figure)}
     times = resource.getrusage(resource.RUSAGE_SELF)
     Path(report).write_text(json.dumps({

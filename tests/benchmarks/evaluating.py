@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from workers.evaluate.choice import USUAL
+from workers.evaluation.config import USUAL
 
 from . import recorded
 from .bench import Bench

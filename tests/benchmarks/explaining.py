@@ -11,9 +11,9 @@ from streams.clients import producer
 from streams.settings import Settings
 from streams.topics import CREATED, INDEXED
 from workers.local.environment import child_environment
+from workers.milvus.client import connect
+from workers.milvus.collection import prepare
 from workers.models.folder import find_model, read_recipe
-from workers.vectors.client import connect
-from workers.vectors.collection import prepare
 
 from .bench import Bench
 from .events import listings, publish

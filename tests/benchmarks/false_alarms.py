@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.decide.rules import Rules
+from workers.decision.retrain_policy import RetrainPolicy
 
 from . import observed_days as seen
 from .bench import Bench
@@ -54,7 +54,7 @@ def run_lengths(bench: Bench, sites: int, days: int, length: float, *, shock: fl
 def measure(bench: Bench) -> list[Figure]:
     """Concurrent with everything going on at once, then with shocks it does not assume; observed, one by one."""
     checked()
-    length = Rules.model_validate({}).run_length_days
+    length = RetrainPolicy.model_validate({}).run_length_days
     sites, days = bench.pick(2_000, 200), round(length) * bench.pick(YEARS, 2)
     found = run_lengths(bench, sites, days, length)
     low, high = found.interval

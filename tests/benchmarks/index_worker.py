@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from streams.log import set_up_log
+from streams.logging_setup import set_up_log
 from streams.settings import read_settings
-from workers.index.worker import Chosen, run_with
+from workers.indexer.service import IndexerOptions, run_with
 
 from .encoders import DIMENSIONS, FREE, GPU, StandIn
 
@@ -35,7 +35,7 @@ def main(kind: str, ready: Path, report: Path) -> None:
     threading.Thread(target=_write_thread_names, args=(names,), name="bench-names", daemon=True).start()
     encoder = StandIn(GPU if kind == "gpu" else FREE)
     try:
-        run_with(read_settings(), Chosen(ready_file=ready), encoder, DIMENSIONS)
+        run_with(read_settings(), IndexerOptions(ready_file=ready), encoder, DIMENSIONS)
     finally:
         report.write_text(json.dumps(encoder.used.document()))
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import ranx  # type: ignore[import-untyped]  # it ships no types
 
-from workers.evaluate.measures import Measure
-from workers.evaluate.rankings import as_shown
-from workers.evaluate.reading import read_shelves
-from workers.evaluate.shelves import Floats, Shelves, some
+from workers.evaluation.measures import Measure
+from workers.evaluation.rankings import as_shown
+from workers.evaluation.reader import read_shelves
+from workers.evaluation.shelves import Floats, Shelves, any_in_row
 
 MEASURES = {"nDCG@5": "ndcg@5", "P@1": "precision@1", "P@3": "precision@3", "MRR@10": "mrr@10"}
 
@@ -27,7 +27,7 @@ def main(folder: str, day: str, count: str, rounds: str, report: str) -> None:
     """Seconds of each round; both must come to the same figures."""
     since = date.fromisoformat(day)
     shelves = read_shelves(Path(folder), since, since + timedelta(days=1))
-    relevant = np.flatnonzero(some(shelves.grade > 0))
+    relevant = np.flatnonzero(any_in_row(shelves.grade > 0))
     some_of_them = shelves.pick(np.resize(relevant, int(count)))
     qrels, run = _for_ranx(some_of_them)
     mine, theirs = _ours(some_of_them), _ranx(qrels, run)  # and ranx compiles

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.decide.decide import Moment, State, decide
-from workers.decide.evidence import Day
-from workers.decide.readings import Reading, against_reference
-from workers.decide.rules import Rules
-from workers.decide.signs import Change, Index, Recall, Recording, Release, Season, Signs, Traffic
-from workers.decide.units import DCG, NDCG
+from workers.decision.alarms import Reading, observed_reading
+from workers.decision.decision import Moment, State, decide
+from workers.decision.evidence_store import Day
+from workers.decision.evidence_units import DCG, NDCG
+from workers.decision.retrain_policy import RetrainPolicy
+from workers.decision.signals import Change, Index, Recall, Recording, Release, Season, Signals, Traffic
 
 Floats = NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def site(nuisance: str, days: int, seed: int, drop: float = 0.0) -> Told:
     NUISANCES[nuisance](world)
     world.level[TURN:] *= 1 - drop
     evidence = [_day(world, number, draws) for number in range(days)]
-    rules = Rules.model_validate({})
+    rules = RetrainPolicy.model_validate({})
     reading = _first_alarm(evidence, rules)
     if reading.alarm is None or reading.until is None:
         return Told(alarm=False, requested=False, cause="")
@@ -143,12 +143,12 @@ def site(nuisance: str, days: int, seed: int, drop: float = 0.0) -> Told:
     return Told(alarm=True, requested=step.request is not None, cause=found + blocked, delay=delay)
 
 
-def _first_alarm(evidence: Sequence[Day], rules: Rules) -> Reading:
+def _first_alarm(evidence: Sequence[Day], rules: RetrainPolicy) -> Reading:
     """What is read on the day of the first alarm, of all days where there is none."""
-    whole = against_reference(evidence, rules)
+    whole = observed_reading(evidence, rules)
     if whole.alarm is None:
         return whole
-    return against_reference([day for day in evidence if day.day <= whole.alarm], rules)
+    return observed_reading([day for day in evidence if day.day <= whole.alarm], rules)
 
 
 def named(told: Sequence[Told]) -> str:
@@ -171,7 +171,7 @@ def _day(world: World, number: int, draws: np.random.Generator) -> Day:
     return Day("observed", "m", "", FIRST + timedelta(number), (NDCG, DCG), STRATA, codes, values)
 
 
-def _signs(world: World, evidence: Sequence[Day], reading: Reading, draws: np.random.Generator) -> Signs:
+def _signs(world: World, evidence: Sequence[Day], reading: Reading, draws: np.random.Generator) -> Signals:
     """Every watch in place: what it shows is what it would show in such a world."""
     since = ((reading.since or reading.alarm or FIRST) - FIRST).days
     caught = float(np.mean(world.bots[since : len(evidence)]))
@@ -182,7 +182,7 @@ def _signs(world: World, evidence: Sequence[Day], reading: Reading, draws: np.ra
     season = world.signs.get("season", Season(expected=float(draws.normal(0.0, 0.005)), error=0.01))
     releases = world.signs.get("releases", ())
     same = Change(before=1.0, after=1.0)
-    return Signs(
+    return Signals(
         live="m", promoted=FIRST,
         recording=Recording(
             shelves_a_day=same, joined=same, actions_a_shelf=Change(before=1.0, after=1 - drop), sample_ratio_p=0.5

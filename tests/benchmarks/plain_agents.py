@@ -21,9 +21,9 @@ from schemas.source import Source
 from streams.settings import Settings, read_settings
 from streams.topics import CREATED
 from workers.images.decode import Pixels, decode, hash_images
-from workers.vectors.client import connect
-from workers.vectors.collection import prepare
-from workers.vectors.row import row_of
+from workers.milvus.client import connect
+from workers.milvus.collection import prepare
+from workers.milvus.row import row_of
 
 from .encoders import DIMENSIONS, GPU, RECIPE, StandIn
 

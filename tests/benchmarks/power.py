@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.decide.rules import Rules
+from workers.decision.retrain_policy import RetrainPolicy
 
 from . import observed_days as seen
 from .bench import Bench
@@ -67,7 +67,7 @@ def fixed_horizon(units: int, drop: float, length: float, size: float | None = N
 
 def measure(bench: Bench) -> list[Figure]:
     """Drops by shares of interleaved shelves at 10,000 shelves a day; then observed evidence."""
-    length, sites = Rules.model_validate({}).run_length_days, bench.pick(2_000, 200)
+    length, sites = RetrainPolicy.model_validate({}).run_length_days, bench.pick(2_000, 200)
     figures = []
     for drop in DROPS:
         for share in SHARES:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from workers.local.process import python
+from workers.local.supervised_process import python
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,19 +11,20 @@ from uuid import uuid4
 from confluent_kafka import Consumer
 
 from streams.clients import client_config
-from streams.hash_key import read_hash_key
-from streams.log import set_up_log
+from streams.keyed_hash import read_hash_key
+from streams.logging_setup import set_up_log
 from streams.settings import Settings, read_settings
 from streams.topics import INTERACTIONS
-from workers.index.letter_limit import LetterLimit
-from workers.index.limits import Endings
-from workers.record.files import interactions_folder
-from workers.record.holdings import Holdings
-from workers.record.landing import Staging
-from workers.record.letters import Letters
-from workers.record.memory import set_up
-from workers.record.recorder import Bounds, Recorder
-from workers.record.writer import Writer
+from workers.interactions.layout import interactions_folder
+from workers.interactions.staging import Staging
+from workers.process.dead_letter_limit import DeadLetterLimit
+from workers.process.failure_policy import FailurePolicy
+from workers.recorder.dead_letters import DeadLetterProducer
+from workers.recorder.lineage import RecordedLog
+from workers.recorder.partitions import OwnedPartitions
+from workers.recorder.process_setup import configure_runtime
+from workers.recorder.recorder import BatchLimits, Recorder
+from workers.recorder.writer import Writer
 
 
 def bare(settings: Settings, count: int, *, one_by_one: bool = False) -> tuple[float, int]:
@@ -50,18 +51,23 @@ def bare(settings: Settings, count: int, *, one_by_one: bool = False) -> tuple[f
 
 def record(settings: Settings, count: int) -> tuple[float, int]:
     """Seconds from the first record to the moment at which all are in files and committed; and the bytes of these."""
-    set_up()  # as the service does
+    configure_runtime()  # as the service does
     folder, topic = interactions_folder(settings), settings.named(INTERACTIONS)
     folder.mkdir(parents=True)
-    staging, letters = Staging.make(folder), Letters(settings)
-    writer = Writer(staging, topic, letters, LetterLimit(Endings()), lambda: read_hash_key(settings))
+    staging, letters = Staging.create(folder), DeadLetterProducer(settings)
+    writer = Writer(staging, topic, letters, DeadLetterLimit(FailurePolicy()), lambda: read_hash_key(settings))
     # An empty folder, and what the group did before is of no interest: from the start of the log.
-    recorder = Recorder(settings, writer, Holdings(folder, topic, accept=True), Bounds())
+    recorder = Recorder(
+        settings,
+        writer,
+        OwnedPartitions(folder, topic, RecordedLog(settings, folder, topic), accept=True),
+        BatchLimits(),
+    )
     started = 0.0
     while not recorder.drained():
         recorder.step()
-        started = started or (time.perf_counter() if recorder.in_hand else 0.0)
-    recorder.settle(10.0)
+        started = started or (time.perf_counter() if recorder.in_flight else 0.0)
+    recorder.finish_writing(10.0)
     seconds = time.perf_counter() - started
     recorder.close(10.0)
     import pyarrow.dataset as ds  # type: ignore[import-untyped]  # it ships no types

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
-from workers.record.columns import COLUMNS
+from workers.interactions.schema import COLUMNS
 
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
 WIDTH = 10

@@ -33,7 +33,7 @@ WARM_SECONDS = 5.0
 
 def measure(bench: Bench) -> list[Figure]:
     """Stock a collection, start the server, send requests; once as shops ask first, once with all that costs more."""
-    sys.path.insert(0, str(ROOT / "tests"))  # the standalone server is the tests' own
+    sys.path.insert(0, str(ROOT / "tests" / "support"))  # the standalone server is the tests' own
     from servers import standalone_milvus
     from serving import stocked
 

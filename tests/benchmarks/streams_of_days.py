@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.decide.detector import BETS, log_factors, run
+from workers.decision.e_detector import BETS, log_factors, run
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def checked() -> None:
     draws, sites = np.random.default_rng(1), Detectors.fresh(1)
     days = [draws.multinomial(120, chances(0.52)) for _ in range(30)]
     levels = [float(sites.after(day[None])[0]) for day in days]
-    theirs = run([log_factors(np.repeat(VALUES, day), 0.0, BETS) for day in days], 365.0).levels
+    theirs = run([log_factors(np.repeat(VALUES, day), 0.0, BETS) for day in days], 365.0).e_values
     np.testing.assert_allclose(levels, theirs, rtol=1e-9)
 
 

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from statistics import quantiles
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
-from workers.ask.asker import Asker
 from workers.local.environment import child_environment
-from workers.vectors.client import connect
-from workers.vectors.collection import live
-from workers.vectors.neighbors import Wanted
-from workers.vectors.store import Store
+from workers.milvus.client import connect
+from workers.milvus.collection import live
+from workers.milvus.neighbors import SearchOptions
+from workers.milvus.store import Store
+from workers.operations.search import Asker
 
 from .bench import Bench
 from .events import Outcomes, listings, publish
@@ -40,7 +40,7 @@ def measure(bench: Bench) -> list[Figure]:
     taken = publish(settings, listings(bench.images, range(1_000, 1_000 + backlog), tiny=True))
     bench.say(f"(f) {len(stock)} indexed, the worker stopped, {backlog} published in {taken:.0f} s; {times} takedowns")
     with contextlib.closing(Asker(settings)) as asker:
-        asker.by_listing(stock[-1], Wanted())
+        asker.by_listing(stock[-1], SearchOptions())
 
         def out(listing_id: str) -> float:
             return _take_down(settings, listing_id, partial(_hidden, asker, listing_id))
@@ -83,7 +83,7 @@ def _take_down(settings: Settings, listing_id: str, done: Callable[[], bool]) ->
 
 def _hidden(asker: Asker, listing_id: str) -> bool:
     try:
-        asker.by_listing(listing_id, Wanted(k=1))
+        asker.by_listing(listing_id, SearchOptions(k=1))
     except CommandFailed as failure:
         if failure.code != 1:
             raise

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from schemas.listing import ListingEvent
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from workers.demo.catalogue import BUNDLED, assorted, catalogue, changed, repriced
 from workers.demo.sale import plan
 

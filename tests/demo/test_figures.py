@@ -5,7 +5,7 @@ import pytest
 from schemas.listing import ListingEvent
 from schemas.outcome import Done, Outcome, StagesMs
 from schemas.source import Source
-from workers.demo.figures import Check, Spread, Told, spread
+from workers.demo.figures import Check, ReportedOutcomes, Spread, spread
 
 
 def event(listing_id: str, version: int) -> ListingEvent:
@@ -35,12 +35,12 @@ def test_percentiles_are_values_that_occurred(count: int, expected: Spread) -> N
 def test_nothing_has_no_percentiles() -> None:
     """Where nothing happened there is no figure, and no zero."""
     assert spread([]) is None
-    assert Told().visible_ms(encoded=True) is None
+    assert ReportedOutcomes().visible_ms(encoded=True) is None
 
 
 def test_an_event_told_twice_counts_once() -> None:
     """Outcomes are at least once: events are counted by listing and version, encodes as often as they happened."""
-    found = Told(
+    found = ReportedOutcomes(
         (
             outcome("a", 1, "indexed", encoded=True, ms=5),
             outcome("a", 1, "indexed", encoded=True, ms=900),
@@ -56,7 +56,9 @@ def test_an_event_told_twice_counts_once() -> None:
 
 def test_outcomes_of_some_events() -> None:
     """The same listing at another version is another event."""
-    found = Told((outcome("a", 1, "indexed", encoded=True), outcome("a", 2, "metadata"), outcome("b", 1, "indexed")))
+    found = ReportedOutcomes(
+        (outcome("a", 1, "indexed", encoded=True), outcome("a", 2, "metadata"), outcome("b", 1, "indexed"))
+    )
     assert found.of([event("a", 2), event("b", 1)]).counts == {"metadata": 1, "indexed": 1}
 
 

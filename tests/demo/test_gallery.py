@@ -10,7 +10,7 @@ from PIL import Image
 from workers.demo.gallery import Gallery, Section, page
 from workers.demo.images import data_uri
 from workers.demo.shelves import Shelf
-from workers.vectors.neighbors import Neighbor
+from workers.milvus.neighbors import Neighbor
 
 NASTY = "<script>alert(\"1\")</script> & 'more' $heading"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

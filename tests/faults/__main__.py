@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("tests/faults", "tests/behaviour/index/test_hosts.py")
+PLACES = ("tests/faults", "tests/behaviour/indexer/test_hosts.py")
 
 
 def main() -> None:

@@ -22,12 +22,12 @@ from schemas.dead_letter import DeadLetter
 from schemas.listing import ListingEvent
 from schemas.outcome import Outcome
 from schemas.source import Source
-from streams.codec import Record
-from streams.read import read_all
+from streams.listing_codec import Record
+from streams.topic_reader import read_all
 from streams.topics import CREATED, DEAD_LETTER, INDEXED
 from web import respond
-from workers.audit.oracle import Report
-from workers.vectors.collection import names
+from workers.milvus.collection import collection_names
+from workers.operations.audit.oracle import Report
 
 GOOD_PICTURES = 8
 
@@ -91,11 +91,11 @@ class Case:
         self._asked_once.append(path)
         return path
 
-    def of_url(self, url: str) -> Made:
+    def of_url(self, url: str, **fields: Any) -> Made:
         """A new listing with the picture at `url`."""
         self._numbers += 1
         listing_id = f"{self.tag}{self._numbers}"
-        event = self.shop.event(listing_id, 1, image_urls=[url])
+        event = self.shop.event(listing_id, 1, image_urls=[url], **fields)
         return Made(
             CREATED, listing_id.encode(), dumped(event), (), None, ListingEvent.model_validate(event), able=True
         )
@@ -105,7 +105,7 @@ class Case:
     ) -> Made:
         """A whole listing event that nothing is wrong with."""
         listing_id = listing_id or path[1:].removesuffix(".jpg")
-        pictures = {"image_urls": [self.scene.web.url(path)]} if path else {}
+        pictures = {"image_urls": [self.scene.web.url(path, self._numbers)]} if path else {}
         event = self.shop.event(listing_id, version, **pictures, **fields)
         return Made(topic, listing_id.encode(), dumped(event), (), None, ListingEvent.model_validate(event), able=True)
 
@@ -175,7 +175,7 @@ class Case:
     def _stored_ids(self) -> list[str]:
         """Whose rows and tombstones there are, whoever published them."""
         found: list[str] = []
-        collections = names(self.shop.settings, self.shop.model_id)
+        collections = collection_names(self.shop.settings, self.shop.model_id)
         for name in (collections.listings, collections.tombstones):
             rows = self.shop.client.query(
                 name, f'listing_id like "{self.tag}%"', output_fields=["listing_id"], consistency_level="Strong"

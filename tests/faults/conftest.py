@@ -1,6 +1,6 @@
 """The fault suite's ground, scenes and cases, and its table at the end."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -11,10 +11,21 @@ from faults.ground import Ground, ground
 from faults.scene import IN_HAND, Scene, scene
 from faults.table import Row, as_table, keep
 from streams.topics import LISTING_PARTITIONS
-from web import Web
+from web import Web, web_server
 
 MakeCase = Callable[..., Case]
 _rows = pytest.StashKey[list[Row]]()
+
+
+IMAGE_HOSTS = tuple(f"127.0.0.{number}" for number in range(1, 33))
+"""So many that what hangs in a case fits the shares of its hosts, however slow they were in the cases before."""
+
+
+@pytest.fixture(scope="session")
+def web() -> Iterator[Web]:
+    """Image hosts on loopback."""
+    with web_server(addresses=IMAGE_HOSTS) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +62,10 @@ def own_scene(
     """Scenes of the test's own: nothing is on their topics, and what it does to them is gone with it."""
     with ExitStack() as stack:
 
-        def find(*arguments: str, partitions: int = LISTING_PARTITIONS) -> Scene:
+        def find(*arguments: str, partitions: int = LISTING_PARTITIONS, hosts: Sequence[str] = ()) -> Scene:
             folder = tmp_path_factory.mktemp("pictures")
             chosen = ("--in-hand", str(IN_HAND), *arguments)
-            opened = scene(fault_ground, "lite", web, folder, *chosen, partitions=partitions)
+            opened = scene(fault_ground, "lite", web, folder, *chosen, partitions=partitions, hosts=hosts)
             return stack.enter_context(opened)
 
         yield find

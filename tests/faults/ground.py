@@ -19,7 +19,7 @@ from streams.settings import Settings
 from workers.local import kafka, milvus
 from workers.local.environment import child_environment
 from workers.local.ports import free_port, kafka_address
-from workers.local.process import Process
+from workers.local.supervised_process import Process
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from catalogue import Raw
 from schemas.listing import ListingEvent
-from streams.codec import Record
-from streams.retry import PutBack, put_back
+from streams.listing_codec import Record
+from streams.retry_headers import RetryState, requeue_headers
 from streams.topics import CREATED, RETRY, UPDATED
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Histories:
         """Copies of events that were published, good and bad, as a replay or a repair puts them back."""
         for made, source in self._chance.sample(ledger.entries, min(count, len(ledger.entries))):
             record = Record(source, made.key, made.value, made.headers)
-            headers = tuple(put_back(record, PutBack(attempts=self._chance.randrange(3))))
+            headers = tuple(requeue_headers(record, RetryState(attempts=self._chance.randrange(3))))
             yield Made(RETRY, made.key, made.value, headers, None, made.event, made.able, copy_of=made)
 
     def _step(self, life: _Life) -> list[Made]:

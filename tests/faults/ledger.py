@@ -7,8 +7,8 @@ from dataclasses import replace
 from faults.histories import Made
 from schemas.outcome import Outcome
 from schemas.source import Source
-from workers.audit.oracle import Listing, Report, Stored, event_of, judge, stored_of
-from workers.vectors.row import Known, Order, order_of
+from workers.milvus.row import Known, Order, order_of
+from workers.operations.audit.oracle import Listing, Report, Stored, event_of, judge, stored_of
 
 Place = tuple[str, int, int]
 WRITTEN = ("indexed", "metadata", "removed")

@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, Message, Producer
 from faults.histories import Histories, Made
 from faults.ledger import Ledger
 from streams.clients import producer
-from streams.read import record_of
 from streams.settings import Settings
+from streams.topic_reader import record_of
 
 WAIT_SECONDS = 240.0
 """For Kafka's word on what was sent; longer than any outage, so that no record's fate stays unknown."""

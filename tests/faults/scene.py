@@ -1,7 +1,7 @@
 """A scene: one catalogue on the ground, its workers behind the proxies, and an image host."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,7 +109,7 @@ class Scene:
     shop: Catalogue
     crew: Crew
     web: Web
-    """An image host that behaves."""
+    """Image hosts that behave."""
 
 
 @contextlib.contextmanager
@@ -120,13 +120,14 @@ def scene(
     folder: Path,
     *arguments: str,
     partitions: int = LISTING_PARTITIONS,
+    hosts: Sequence[str] = (),
 ) -> Iterator[Scene]:
-    """A catalogue of its own on `store`, with no worker yet."""
+    """A catalogue of its own on `store`, with no worker yet; `hosts` are further ones that pictures may come from."""
     chosen, prefix = ground.store(store), next_prefix()
-    hosts = ("*", "127.0.0.1")
+    allowed = ("*", *hosts, *(host.rsplit(":", 1)[0] for host in web.hosts))
     if partitions != LISTING_PARTITIONS:
         _create_listing_topics(ground.settings.model_copy(update={"prefix": prefix}), partitions)
-    with catalogue(ground.settings, folder, milvus=chosen.uri, image_hosts=hosts, prefix=prefix) as shop:
+    with catalogue(ground.settings, folder, milvus=chosen.uri, image_hosts=allowed, prefix=prefix) as shop:
         group = shop.settings.named(shop.group)
         crew = Crew(ground.through_proxies(shop.settings), ("--device", "cpu", *arguments), group, partitions)
         try:

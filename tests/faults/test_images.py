@@ -11,13 +11,16 @@ import psutil
 import pytest
 
 from awaiting import eventually
+from catalogue import dumped
+from faults.bystander import Bystander, assert_unharmed
 from faults.case import Case
 from faults.chosen import OUTAGE
 from faults.histories import Made
 from faults.publishing import publishing
 from faults.scene import Scene
-from pictures import jpeg
-from streams.topics import UPDATED
+from pictures import encoded, image, jpeg
+from schemas.listing import ListingEvent
+from streams.topics import CREATED, UPDATED
 from web import Answer, respond, web_server
 
 MakeCase = Callable[[str, Scene], Case]
@@ -105,3 +108,28 @@ def test_everything_is_bad_after_a_release(own_scene: Scenes, make_case: MakeCas
     scene.crew.arguments = (*scene.crew.arguments, "--letters-in-a-row", "0", "--letters-ratio", "0")
     scene.crew.ready()
     case.holds()
+
+
+@pytest.mark.full
+def test_one_sellers_bad_listings(scenes: Scenes, make_case: MakeCase) -> None:
+    """Six hundred of one seller, with addresses that nobody can fetch and pictures that nobody takes: they are dead
+    letters, no worker ends, and a bystander's listings are indexed as quickly as ever."""
+    scene = scenes()
+    [worker] = scene.crew.ready()
+    case = make_case("one seller's bad listings", scene)
+    bystander = Bystander.of_case(case)
+    quiet = bystander.seconds()
+    gif = scene.web.serve(f"/{case.tag}a.gif", encoded(image(1), "GIF"))
+    for number in range(0, 600, 100):
+        urls = [f"ftp://img{each}.example/a.jpg" if each % 2 else gif for each in range(number, number + 100)]
+        case.send([bad_listing(case, f"{case.tag}bad{number + each}", url) for each, url in enumerate(urls)])
+        assert_unharmed(quiet, bystander.seconds(1))
+    assert worker.running, worker.log()
+    case.holds()
+    assert worker.running, worker.log()
+
+
+def bad_listing(case: Case, listing_id: str, url: str) -> Made:
+    """A listing of a seller who has nothing good."""
+    event = case.shop.event(listing_id, 1, image_urls=[url], seller_id="u666")
+    return Made(CREATED, listing_id.encode(), dumped(event), (), None, ListingEvent.model_validate(event))

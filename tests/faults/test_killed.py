@@ -12,7 +12,7 @@ from faults.chosen import OUTAGE
 from faults.publishing import publishing
 from faults.scene import IN_HAND, Scene, partitions
 from schemas.source import Source
-from workers.index.app import SESSION_SECONDS
+from workers.indexer.faust.app import SESSION_SECONDS
 
 MakeCase = Callable[[str, Scene], Case]
 Scenes = Callable[..., Scene]

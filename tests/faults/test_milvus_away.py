@@ -15,11 +15,11 @@ from faults.publishing import publishing
 from faults.scene import DEFAULT_IN_HAND, Scene
 from faults.watch import watched
 from rows import source
-from streams.failures import SlowDown
-from workers.vectors.client import connect
-from workers.vectors.collection import prepare
-from workers.vectors.row import tombstone_of
-from workers.vectors.store import Store
+from streams.errors import SlowDown
+from workers.milvus.client import connect
+from workers.milvus.collection import prepare
+from workers.milvus.row import tombstone_of
+from workers.milvus.store import Store
 
 MakeCase = Callable[[str, Scene], Case]
 Scenes = Callable[..., Scene]
@@ -59,10 +59,13 @@ def test_a_silent_server_holds_no_call(scenes: Scenes, monkeypatch: pytest.Monke
     chosen = scene.ground.through_proxies(scene.shop.settings).model_copy(update={"prefix": next_prefix()})
     client = connect(chosen)
     calls = Store(client, prepare(client, chosen, scene.shop.model_id, 2))
-    monkeypatch.setattr("workers.vectors.store.TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr("workers.milvus.store.TIMEOUT_SECONDS", 1.0)
     scene.store.proxy.hold()
     try:
-        for call in (lambda: calls.known(["a"]), lambda: calls.bury([tombstone_of("a", 1, "removed", source())])):
+        for call in (
+            lambda: calls.known(["a"]),
+            lambda: calls.delete_with_tombstone([tombstone_of("a", 1, "removed", source())]),
+        ):
             asked_at = time.monotonic()
             with pytest.raises(SlowDown):
                 call()

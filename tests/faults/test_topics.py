@@ -1,50 +1,22 @@
 """Topics as they may be: letters refused, gaps in the offsets, few partitions, a first event that fails."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from awaiting import eventually
 from catalogue import next_prefix
 from faults.case import Case
+from faults.configured import configured
 from faults.histories import Made
 from faults.scene import Scene, partitions
 from schemas.source import Source
-from streams.clients import admin, producer
-from streams.settings import Settings
-from streams.topics import CREATED, DEAD_LETTER, UPDATED
+from streams.clients import producer
+from streams.topics import CREATED, DEAD_LETTER, INDEXED, UPDATED
 
 MakeCase = Callable[[str, Scene], Case]
 Scenes = Callable[..., Scene]
-
-
-@contextmanager
-def configured(settings: Settings, topic: str, config: Mapping[str, str]) -> Iterator[None]:
-    """A topic with these settings, for the time of the block."""
-    before = _described(settings, topic)
-    _alter(settings, topic, config)
-    try:
-        yield
-    finally:
-        _alter(settings, topic, {name: before[name] for name in config})
-
-
-def _described(settings: Settings, topic: str) -> dict[str, str]:
-    client, resource = admin(settings), ConfigResource(ResourceType.TOPIC, settings.named(topic))
-    entries = client.describe_configs([resource])[resource].result(timeout=20)
-    return {name: str(entry.value) for name, entry in entries.items()}
-
-
-def _alter(settings: Settings, topic: str, config: Mapping[str, str]) -> None:
-    client = admin(settings)
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
-    ]  # fmt: skip
-    resource = ConfigResource(ResourceType.TOPIC, settings.named(topic), incremental_configs=entries)
-    client.incremental_alter_configs([resource])[resource].result(timeout=20)
 
 
 def bad_payloads(case: Case, count: int) -> list[Made]:
@@ -74,6 +46,31 @@ def lettered(case: Case, sources: list[Source]) -> set[str]:
     """Those that have a letter."""
     found = {str(letter.source) for letters in case.shop.letters().values() for letter, _ in letters}
     return found & {str(each) for each in sources}
+
+
+@pytest.mark.full
+def test_a_clock_that_is_ahead(own_scene: Scenes, make_case: MakeCase) -> None:
+    """Kafka refuses outcomes for their time: the worker ends and says that, not that Kafka is away; nothing is passed.
+
+    It is the topic that is set to take no time but the broker's own: a clock an hour ahead gets the same answer.
+    """
+    scene = own_scene()
+    [worker] = scene.crew.ready()
+    case = make_case("a clock that is ahead", scene)
+    case.told(case.send(case.new(5)))
+    scene.shop.at_rest()
+    committed = scene.shop.all_committed()
+    with configured(scene.shop.settings, INDEXED, {"message.timestamp.before.max.ms": "1"}):
+        case.send(case.new(20))
+        eventually(lambda: not worker.running, "the worker has stopped itself", seconds=60)
+        last = worker.log().strip().splitlines()[-1]
+        assert worker.process.returncode == 1, worker.log()
+        assert "INVALID_TIMESTAMP" in last
+        assert "this machine's clock says" in last
+        assert "away" not in last
+        assert scene.shop.all_committed() == committed
+    scene.crew.ready()
+    case.holds()
 
 
 @pytest.mark.full

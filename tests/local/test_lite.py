@@ -14,9 +14,9 @@ from servers import local_settings
 from streams.settings import Settings
 from workers.local import milvus
 from workers.local.environment import child_environment
-from workers.vectors.client import connect
-from workers.vectors.collection import prepare
-from workers.vectors.store import Store
+from workers.milvus.client import connect
+from workers.milvus.collection import prepare
+from workers.milvus.store import Store
 
 MODEL = "wide@0123456789ab"
 DIMENSIONS = 512

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.local.kafka import properties
 from workers.local.logs import last_line, open_log, rotate
 from workers.local.ports import Address, free_port, kafka_address, milvus_address, require_free
-from workers.local.process import failures_after, next_delay
+from workers.local.supervised_process import failures_after, next_delay
 
 
 def test_waits_double_up_to_thirty_seconds() -> None:

@@ -11,10 +11,10 @@ import pytest
 from awaiting import eventually
 from servers import await_true
 from web import Web, respond, web_server
-from workers.local import pulse
+from workers.local import health_probe
+from workers.local.health_probe import MISSED, Pulse
 from workers.local.ports import free_port
-from workers.local.process import Child, Process
-from workers.local.pulse import MISSED, Pulse
+from workers.local.supervised_process import Child, Process
 
 SERVES = """
 import http.server, json, pathlib, sys
@@ -37,7 +37,7 @@ def web() -> Iterator[Web]:
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten questions a second, each waited for as long."""
-    monkeypatch.setattr(pulse, "ASK_SECONDS", 0.1)
+    monkeypatch.setattr(health_probe, "ASK_SECONDS", 0.1)
 
 
 def beats(asked: Pulse, count: int, since: float = 0.0) -> list[str]:

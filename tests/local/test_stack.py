@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pymilvus import MilvusClient
 
 from servers import await_true, local_settings, standalone_milvus
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
 from workers.local import kafka
 from workers.local.ports import answers, kafka_address
-from workers.local.process import Child, Process
 from workers.local.state import read_state
-from workers.local.supervise import Stack
+from workers.local.supervised_process import Child, Process
+from workers.local.supervisor import Stack
 
 STAND_IN = """
 import pathlib, signal, socket, sys, time

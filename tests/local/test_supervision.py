@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from servers import await_true, local_settings
-from streams.failures import CommandFailed
-from workers.local.process import Child, Process
+from streams.errors import CommandFailed
+from workers.local.crash_loops import not_well
 from workers.local.state import read_state, stop_leftovers, supervisor, take_lock, write_state
+from workers.local.supervised_process import Child, Process
 
 Started = Callable[..., Child]
 
@@ -137,3 +138,31 @@ def test_a_torn_state_file_is_no_state(tmp_path: Path, content: str) -> None:
     settings = local_settings(tmp_path)
     (tmp_path / "stack.json").write_text(content)
     assert read_state(settings)["processes"] == []
+
+
+def test_what_ends_again_and_again_is_named(child: Started, tmp_path: Path) -> None:
+    """By its name, how often and with its last words, although it runs just now; of no stack that is down."""
+    settings = local_settings(tmp_path)
+    failing, well = child("import sys; sys.exit('100 events in a row')"), child(SLEEPS)
+    now = 0.0
+    for _ in range(3):
+        now += 100.0
+        await_true(lambda now=now: failing.step(now) and failing.state == "backing-off")  # type: ignore[misc]
+    well.step(now)
+    entries = [
+        {"name": name, "state": state, "problem": each.problem and each.problem.words, "ended_at": list(each.ended_at)}
+        for name, each, state in (("index-1", failing, "running"), ("record-1", well, "running"))
+    ]
+    write_state(settings, read_state(settings) | {"processes": entries})
+    assert not_well(settings) == []
+    lock = take_lock(settings)
+    try:
+        [said] = not_well(settings)
+        assert said.startswith("index-1 has ended 3 times in the last hour, last with: 100 events in a row; see ")
+        write_state(settings, read_state(settings) | {"processes": [entries[0] | {"ended_at": [1.0, 2.0, 3.0]}]})
+        assert not_well(settings) == []  # that was long ago
+        waits = {"state": "backing-off", "ended_at": list(failing.ended_at)[:1]}
+        write_state(settings, read_state(settings) | {"processes": [entries[0] | waits]})
+        assert not_well(settings)[0].startswith("index-1 has ended once in the last hour")
+    finally:
+        lock.close()

@@ -8,7 +8,11 @@ from pathlib import Path
 from .sabotages import Edit, Mutant
 
 ROOT = Path(__file__).parents[2]
-_PARTS = ("schemas", "streams", "workers", "tests", "pyproject.toml", "Makefile", "README.md", "docs", "deploy")
+_PARTS = (
+    "lookalike", "schemas", "streams", "workers", "tests", "pyproject.toml", "Makefile", "docs", "deploy", "LICENSE",
+    "NOTICE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".ci", ".github",
+    ".pre-commit-config.yaml",
+)  # fmt: skip
 
 
 class NotApplied(Exception):

@@ -1,4 +1,4 @@
-"""`lookalike audit` and `refetch`: is the index what the log says, and what puts it right."""
+"""`lookalike audit`: compare the index with the log, and repair it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.failures import CommandFailed
-from streams.settings import Settings
+from workers.cli.audited_model import audit_subject
 from workers.cli.output import JsonOption, Progress, say, settings_of, show, table
 
 if TYPE_CHECKING:
-    from workers.audit.audit import Audited
-    from workers.audit.gather import Subject
-    from workers.audit.oracle import End
-    from workers.audit.repair import Repaired
+    from workers.operations.audit.audit import Audited
+    from workers.operations.audit.oracle import End
+    from workers.operations.audit.repair import Repaired
+    from workers.operations.audit.sources import Subject
 
 SHOWN = 20
 """Findings that people see; a document has up to a thousand."""
+
 _DOCUMENTED = 1_000
 
 ModelOption = Annotated[str | None, typer.Option(help="A model id name@hash12; none: the live model.")]
@@ -37,13 +37,13 @@ def audit(
 
     Example: lookalike audit --repair
     """
-    from workers.audit.audit import audit as audit_all
-    from workers.audit.repair import repair as put_right
-    from workers.vectors.client import answering
+    from workers.milvus.client import as_command_failure
+    from workers.operations.audit.audit import audit as audit_all
+    from workers.operations.audit.repair import repair as put_right
 
     settings = settings_of(context)
-    with answering(settings), _progress() as progress:
-        subject = _subject(settings, model)
+    with as_command_failure(settings), _progress() as progress:
+        subject = audit_subject(settings, model)
         found = audit_all(subject, progress)
         repaired = put_right(subject, found, wait, progress) if repair else None
     document = _document(subject, found, repaired)
@@ -88,46 +88,6 @@ def _page(document: dict[str, Any], *, asked: bool) -> str:
     elif document["wrong"]:
         parts.append("Not all is right yet; `lookalike audit` tells what is left of it.")
     return "\n\n".join(parts)
-
-
-def refetch(
-    context: typer.Context,
-    listing_ids: Annotated[list[str], typer.Argument(metavar="ID…")],
-    as_json: JsonOption = False,
-) -> None:
-    """Fetch the pictures of listings again although their addresses are the same; encode them where they changed.
-
-    The workers do it: `lookalike explain ID` tells when. Exit 1 where a listing is unknown or not on sale.
-
-    Example: lookalike refetch m81237 m81238
-    """
-    from workers.audit.refetch import refetch as ask_again
-    from workers.vectors.client import answering
-
-    settings = settings_of(context)
-    with answering(settings):
-        told = ask_again(settings, _subject(settings, None).store, listing_ids)
-    document = {"requested": len(told.requested), "listings": told.requested, "refused": told.refused}
-    show(document, as_json=as_json, lines=lambda: f"requested {len(told.requested)}")
-    if told.refused:
-        raise CommandFailed("; ".join(f"{listing_id}: {why}" for listing_id, why in told.refused.items()))
-
-
-def _subject(settings: Settings, model: str | None) -> "Subject":
-    """What is audited: the live model, or the one that was asked for."""
-    from workers.audit.gather import Subject
-    from workers.vectors.client import connect
-    from workers.vectors.collection import exists, live, names
-    from workers.vectors.store import Store
-
-    client = connect(settings)
-    found = live(client, settings) if model is None else names(settings, model)
-    if found is None:
-        raise CommandFailed("nothing is indexed yet; start a worker with `lookalike worker index`")
-    if model is not None and not exists(client, found):
-        raise CommandFailed(f"there is no collection {found.listings}; a model id is name@hash12", 2)
-    hash12 = found.model_id.rpartition("@")[2]
-    return Subject(settings, Store(client, found), settings.named(f"lookalike-index-{hash12}"))
 
 
 @contextmanager

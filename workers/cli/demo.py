@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.log import set_up_log
+from streams.logging_setup import set_up_log
 from workers.cli.output import JsonOption, say, settings_of, show
 
 
@@ -37,9 +37,9 @@ def demo(
 
     Example: lookalike demo --images ~/Pictures --keep
     """
-    from workers.demo.place import ways_on
+    from workers.demo.console import Console
     from workers.demo.run import run
-    from workers.demo.voice import Voice
+    from workers.demo.sandbox import ways_on
 
     settings = settings_of(context)
     set_up_log(settings.log, logging.WARNING)  # the headlines tell what happens
@@ -47,7 +47,7 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interruption)
     try:
-        done = run(settings, images, gallery, Voice(), keep=keep)
+        done = run(settings, images, gallery, Console(), keep=keep)
     except (Exception, KeyboardInterrupt):
         # A library that was interrupted may have made an error of its own of it.
         if interruption.number is None:

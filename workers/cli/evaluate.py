@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.report import Protocol, Report
-from streams.failures import CommandFailed
+from schemas.evaluation_report import Protocol, Report
+from streams.errors import CommandFailed
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
 
 if TYPE_CHECKING:  # numpy, polars and pymilvus are loaded when the command runs
-    from workers.decide.look import Told
-    from workers.report.asked import Tell
+    from workers.decision.decision_round import RoundResult
+    from workers.reports.arguments import ReportProgress
 
 SAMPLE = 2_000
 
@@ -63,33 +63,41 @@ def evaluate(
 
     Example: lookalike evaluate --since 2026-09-01 --niche bags/totes --html report.html
     """
-    from workers.evaluate.reading import Days
-    from workers.record.files import interactions_folder
-    from workers.report.asked import choice_of, dates, period, recorded_until
-    from workers.report.build import Clock
-    from workers.report.recorded import Recorded
-    from workers.report.table import lines
+    from workers.evaluation.reader import Days
+    from workers.interactions.damaged_files import describe_damage, find_damaged_files
+    from workers.interactions.gaps import describe_gaps, find_gaps
+    from workers.interactions.layout import interactions_folder
+    from workers.reports.arguments import evaluation_config, parse_dates, period, recorded_reach
+    from workers.reports.build import Clock
+    from workers.reports.run import RecordedRun
+    from workers.reports.text import text_report
 
-    settings, (first, end) = settings_of(context), dates(since, until)
-    choice = choice_of(protocol, measures, by, niche or ())
+    settings, (first, end) = settings_of(context), parse_dates(since, until)
+    choice = evaluation_config(protocol, measures, by, niche or ())
     _check(compare, sample if protocol == "shelf" else None, html)
     folder = interactions_folder(settings)
-    reach = recorded_until(folder)
+    reach = recorded_reach(folder)
+    if reach.ignored:
+        say(f"hint: {reach.ignored_message()}")
+    if broken := describe_damage(find_damaged_files(folder)):
+        say(f"hint: {broken}")
+    if missing := describe_gaps(find_gaps(folder)):
+        say(f"hint: {missing}")
     days = Days.of(folder, *period(folder, reach, first, end))
-    recorded = Recorded(settings, days, choice, Clock(datetime.now(UTC), reach), model, _progress)
-    report = recorded.of_shelves(compare) if protocol == "shelf" else recorded.of_index(compare, sample or SAMPLE)
+    recorded = RecordedRun(settings, days, choice, Clock(datetime.now(UTC), reach.until), model, _progress)
+    report = recorded.shelf_report(compare) if protocol == "shelf" else recorded.index_report(compare, sample or SAMPLE)
     for path in sorted(set(choice.niches) - {each.name for each in report.slices if each.by == "niche"}):
         say(f"hint: no shelf stands under the category {path}")
     if html is not None:
         _write(html, report, _last_look(settings))
     if as_json or html is None:
-        show(report.model_dump(mode="json"), as_json=as_json, lines=lambda: lines(report))
+        show(report.model_dump(mode="json"), as_json=as_json, lines=lambda: text_report(report))
     elif html is not None:
         show({}, as_json=False, lines=lambda: str(html))
 
 
 @contextlib.contextmanager
-def _progress(word: str, total: int | None) -> "Iterator[Tell]":
+def _progress(word: str, total: int | None) -> "Iterator[ReportProgress]":
     with Progress(word, total) as progress:
         yield progress.show
 
@@ -104,25 +112,29 @@ def _check(compare: tuple[str, str] | None, sample: int | None, html: Path | Non
         raise CommandFailed(f"--html {html} can't be written: name a file in a folder that is there and yours", 2)
 
 
-def _last_look(settings: Settings) -> "Told | None":
+def _last_look(settings: Settings) -> "RoundResult | None":
     """What the decision found last; None where it never looked."""
-    from workers.decide.evidence import Store
-    from workers.decide.look import last_told
-    from workers.decide.rules import folder
+    from workers.decision.decision_round import last_result
+    from workers.decision.evidence_store import Store
+    from workers.decision.retrain_policy import folder
 
     if not folder(settings).is_dir():
         return None
-    with Store(folder(settings)) as store:
-        return last_told(store)
+    try:
+        with Store(folder(settings)) as store:
+            return last_result(store)
+    except CommandFailed as damaged:  # the report is of what is recorded, and needs none of it
+        say(f"without what the decision found last: {damaged}")
+        return None
 
 
-def _write(file: Path, report: Report, look: "Told | None") -> None:
+def _write(file: Path, report: Report, look: "RoundResult | None") -> None:
     """The whole page, or what was there before."""
-    from workers.report.page import page
+    from workers.reports.html import html_page
 
     new = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        new.write_text(page(report, look), encoding="utf-8")
+        new.write_text(html_page(report, look), encoding="utf-8")
         new.replace(file)
     except OSError as error:
         raise CommandFailed(f"--html {file} can't be written: {error.strerror}") from None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from workers.cli.output import JsonOption, settings_of, show
 
 app = typer.Typer(help="Look at models.", no_args_is_help=True)
@@ -22,8 +22,12 @@ def models() -> None:
 def recipe(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A folder, or org/name@revision; none: the one in the settings.")] = "",
-    images: Annotated[int, typer.Option(min=1, max=20, help="The vector is the mean of the first so many.")] = 1,
+    images: Annotated[int, typer.Option(min=1, max=20, help="How many pictures of a listing are taken.")] = 1,
+    several: Annotated[
+        str, typer.Option(help="mean (of these pictures) or first_good (the first of them that is).")
+    ] = "mean",
     decode: Annotated[str, typer.Option(help="draft (JPEG at a reduced scale) or full.")] = "draft",
+    profiles: Annotated[str, typer.Option(help="srgb (colour profiles are applied) or ignored.")] = "srgb",
     name: Annotated[str | None, typer.Option(help="The model's name: letters, digits and _.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,9 +36,19 @@ def recipe(
     Example: lookalike models recipe ./my-model --images 3 > recipe.json && mv recipe.json ./my-model/
     """
     from workers.models.folder import find_model, read_recipe
+    from workers.models.loading import load_siglip
 
     if decode not in ("draft", "full"):
         raise CommandFailed("--decode is draft or full", 2)
+    if several not in ("mean", "first_good"):
+        raise CommandFailed("--several is mean or first_good", 2)
+    if profiles not in ("srgb", "ignored"):
+        raise CommandFailed("--profiles is srgb or ignored", 2)
     folder = find_model(model or settings_of(context).model)
-    found = read_recipe(folder, decode=cast('Literal["draft", "full"]', decode), images=images, name=name)
+    found = read_recipe(
+        folder, decode=cast('Literal["draft", "full"]', decode), images=images, name=name,
+        profiles=cast('Literal["ignored", "srgb"]', profiles),
+        several=cast('Literal["mean", "first_good"]', several),
+    )  # fmt: skip
+    load_siglip(folder)  # of a folder that no worker takes, no recipe is printed
     show(found.model_dump(), as_json=as_json, lines=lambda: found.model_dump_json(indent=2))

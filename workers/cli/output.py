@@ -4,11 +4,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Self, cast
 
 import typer
 
+from streams.redaction import redacted
 from streams.settings import Settings
+from streams.terminal_text import cell, escaped_json, visible
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 
@@ -19,15 +22,18 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 def show(document: Mapping[str, Any], *, as_json: bool, lines: Callable[[], str]) -> None:
-    """Print `document` as JSON, or what `lines` returns for people."""
-    text = json.dumps(document, ensure_ascii=False, default=str) if as_json else lines()
+    """Print `document` as JSON, exactly; or what `lines` returns for people, without what a terminal obeys or hides."""
+    if as_json:
+        text = escaped_json(json.dumps(document, ensure_ascii=False, default=str))
+    else:
+        text = visible(redacted(lines()))
     sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
 
 
 def say(line: str) -> None:
     """A line for people on stderr: progress, hints and errors, never a result."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(visible(redacted(line)) + "\n")
     sys.stderr.flush()
 
 
@@ -57,11 +63,11 @@ class Progress:
 
 
 def table(headings: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
-    """Aligned columns: text to the left, numbers to the right."""
-    cells = [headings, *(tuple("–" if value is None else str(value) for value in row) for row in rows)]
+    """Aligned columns: text to the left, numbers to the right; each cell on one line, of at most `CELL` characters."""
+    cells = [headings, *(tuple(cell(value) for value in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     numeric = [
-        bool(rows) and all(isinstance(row[column], int | float | None) for row in rows)
+        bool(rows) and all(isinstance(row[column], int | float | Decimal | None) for row in rows)
         for column in range(len(headings))
     ]
     return "\n".join(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from workers.cli.output import settings_of
 
 
@@ -38,6 +38,7 @@ def serve(
     interactions_rate: Annotated[float, typer.Option(min=1, help="Interactions a second that are taken in.")] = 1_000.0,
     interactions_most: Annotated[int, typer.Option(min=1, max=5_000, help="In one request.")] = 500,
     at_once: Annotated[int, typer.Option(min=1, help="Requests in work; further ones get 503.")] = 64,
+    connections: Annotated[int, typer.Option(min=1, help="Connections at once; see docs/serving.md.")] = 1_000,
     stale_takedowns: Annotated[
         float, typer.Option(min=30, help="Seconds without Kafka after which nothing is answered any more.")
     ] = 3_600.0,
@@ -58,21 +59,21 @@ def serve(
     device = _one_of(device, "--device", "auto", "cpu", "cuda", "mps")
     explore_by = _one_of(explore_by, "--explore-by", "swap", "shuffle")
     settings = settings_of(context)
-    from workers.serve.listening import bound, require_token
+    from workers.server.sockets import bound, require_token
 
     require_token(settings, host)
     listening = bound(host, port)
     # Collecting garbage while a million objects of the libraries are made finds none, and takes an eighth of the time.
     gc.disable()
-    from workers.serve.drawing import Shares
-    from workers.serve.explore import Exploration
-    from workers.serve.limits import Limits
-    from workers.serve.policy import Policy
-    from workers.serve.server import Chosen, run_server
+    from workers.server.exploration import Exploration
+    from workers.server.limits import Limits
+    from workers.server.policy import Policy
+    from workers.server.randomisation import Shares
+    from workers.server.service import ServerOptions, run_server
 
     gc.enable()
-    chosen = Chosen(
-        models=tuple(model or ()), device=device,
+    chosen = ServerOptions(
+        host=host, models=tuple(model or ()), device=device,
         defaults=Policy(
             k=min(k, most), per_seller=per_seller, other_sellers=other_sellers, one_picture=not keep_duplicates,
             include_sold=include_sold, min_score=min_score, diversity=diversity,
@@ -80,6 +81,7 @@ def serve(
         limits=Limits(
             most=most, picture_bytes=picture_bytes, picture_pixels=picture_pixels,
             interactions_rate=interactions_rate, interactions=interactions_most, at_once=at_once,
+            connections=connections,
         ),
         shares=Shares(interleave, explore, Exploration(explore_by, explore_top)),
         anchor=anchor, stale_seconds=stale_takedowns, record_within=record_within, ready_file=ready_file, grace=grace,

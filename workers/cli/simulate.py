@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.failures import CommandFailed
-from streams.hash_key import read_hash_key
+from streams.errors import CommandFailed
+from streams.hash_key_pin import catalogue_key
+from streams.keyed_hash import read_hash_key
 from streams.publish import Delivered
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
@@ -49,8 +50,8 @@ def simulate(
     """
     from workers.demo.catalogue import BUNDLED
     from workers.simulate.disturbances import calendar
+    from workers.simulate.ids import Names
     from workers.simulate.market import Market, Setup
-    from workers.simulate.names import Names
     from workers.simulate.pictures import read_pictures
     from workers.simulate.run import Pace, Run
     from workers.simulate.truth import Truth
@@ -69,7 +70,8 @@ def simulate(
         _check_writable(Path(truth))
     folder = (images or BUNDLED).resolve()
     market = Market(setup, read_pictures(folder))
-    names = Names(market, read_hash_key(settings, make=True))
+    key = read_hash_key(settings, make=True) if no_publish else catalogue_key(settings, make=True)
+    names = Names(market, key)
     pace = Pace(speed, skip_days, listings=not no_listings)
     known = Truth(market) if truth else None
     run = Run(market, names, pace, known)
@@ -81,7 +83,8 @@ def simulate(
     _tell(document, known.document(names) if known else None, truth, as_json=as_json)
     if document["failed"]:
         reason = next(error for each in delivered for error in each.errors)
-        raise CommandFailed(f"{document['failed']} records were not confirmed: {reason}", 3)
+        code = 1 if any(each.refused for each in delivered) else 3
+        raise CommandFailed(f"{document['failed']} records were not confirmed: {reason}", code)
 
 
 def _date(text: str) -> date:

@@ -8,9 +8,17 @@ from typing import Annotated
 import typer
 
 from workers.cli.output import settings_of
+from workers.process.failure_policy import STALL_SECONDS
 
 MetricsPort = Annotated[int | None, typer.Option(help="Serve /health and /metrics on this port; 0: any free.")]
 MetricsHost = Annotated[str, typer.Option(help="The address that --metrics-port listens on.")]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TOPIC:PARTITION:OFFSET",
+        help="Step over this record: it goes to the dead letters as it is, unread; may be repeated.",
+    ),
+]
 ReadyFile = Annotated[
     Path | None, typer.Option(help="Write where /health is to this file once it is at work; for whoever starts it.")
 ]
@@ -34,8 +42,15 @@ def index(
     batch_size: Annotated[int, typer.Option(min=1, max=1_024, help="Pictures in a call of the encoder.")] = 32,
     in_hand: Annotated[int, typer.Option(min=1, help="Events taken in and not finished, at most.")] = 2_000,
     waiting: Annotated[int, typer.Option(min=1, help="Events that wait to be tried again, at most.")] = 10_000,
+    decoders: Annotated[
+        int, typer.Option(min=0, max=64, help="Processes that decode pictures; 0: one for each two cores, 2 to 8.")
+    ] = 0,
     retry_delays: Annotated[
         str | None, typer.Option(help="Seconds, as 10,60,3600: when an event whose image host is away is tried again.")
+    ] = None,
+    young_delays: Annotated[
+        str | None,
+        typer.Option(help="Likewise: when the picture of an event that is not 15 minutes old is looked for again."),
     ] = None,
     letters_in_a_row: Annotated[
         int, typer.Option(min=0, help="Dead letters in a row that end the worker; 0: none do.")
@@ -43,6 +58,9 @@ def index(
     letters_ratio: Annotated[
         float, typer.Option(min=0, max=1, help="Share of dead letters in 400 events that ends the worker; 0: none.")
     ] = 0.5,
+    stall_seconds: Annotated[
+        float, typer.Option(min=1, help="The longest that work may make no progress while nothing is away.")
+    ] = STALL_SECONDS,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     accept_offsets: Annotated[
@@ -53,6 +71,15 @@ def index(
             "`lookalike audit`: events may have been missed.",
         ),
     ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Read the log again from its start, for collections that were dropped or restored; once, by hand, "
+            "while no other index worker runs.",
+        ),
+    ] = False,
+    skip: Skip = None,
     grace: Annotated[
         float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is unfinished then is done again.")
     ] = 15.0,
@@ -66,24 +93,34 @@ def index(
 
     # Collecting garbage while a million objects of the libraries are made finds none, and takes an eighth of the time.
     gc.disable()
-    from workers.index.limits import Capacity, Endings
-    from workers.index.worker import Chosen, run_worker
-    from workers.models.encoder import Device, siglip_class
+    from streams.skipped_records import read_skips
+    from streams.topics import LISTING_TOPICS
+    from workers.indexer.config import Capacity
+    from workers.indexer.service import IndexerOptions, run_worker
+    from workers.models.encoder import Device
+    from workers.models.loading import siglip_class
+    from workers.process.failure_policy import FailurePolicy
 
     siglip_class()
     gc.enable()
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("one of auto, cpu, cuda, mps", param_hint="--device")
-    endings = Endings(letters_in_a_row=letters_in_a_row, letters_ratio=letters_ratio)
+    endings = FailurePolicy(
+        max_consecutive_dead_letters=letters_in_a_row, max_dead_letter_ratio=letters_ratio, stall_seconds=stall_seconds
+    )
     if retry_delays is not None:
-        endings = replace(endings, retry_delays=_delays(retry_delays))
-    chosen = Chosen(
+        endings = replace(endings, retry_delays=_delays(retry_delays, "--retry-delays"))
+    if young_delays is not None:
+        endings = replace(endings, young_delays=_delays(young_delays, "--young-delays"))
+    settings, capacity = settings_of(context), Capacity(max_in_flight=in_hand, max_delayed=waiting)
+    skips = read_skips(skip or (), [settings.named(name) for name in LISTING_TOPICS])
+    chosen = IndexerOptions(
         model=model, device=cast("Device", device), batch_size=batch_size,
-        capacity=Capacity(in_hand=in_hand, waiting=waiting), endings=endings,
+        capacity=replace(capacity, decoders=decoders or capacity.decoders), failure_policy=endings,
         ready_file=ready_file, metrics_port=metrics_port, metrics_host=metrics_host,
-        accept_offsets=accept_offsets, grace=grace,
+        accept_offsets=accept_offsets, rebuild=rebuild, skips=skips, grace=grace,
     )  # fmt: skip
-    run_worker(settings_of(context), chosen)
+    run_worker(settings, chosen)
 
 
 @app.command()
@@ -111,6 +148,7 @@ def record(
             "by hand: records may have been missed.",
         ),
     ] = False,
+    skip: Skip = None,
     grace: Annotated[
         float, typer.Option(min=2.0, help="Seconds from SIGTERM to the end; what is not in a file then is read again.")
     ] = 15.0,
@@ -120,17 +158,22 @@ def record(
 
     Example: lookalike worker record --metrics-port 9101
     """
-    from workers.index.limits import Endings
-    from workers.record.recorder import Bounds
-    from workers.record.service import Chosen, run_recorder
+    from streams.skipped_records import read_skips
+    from streams.topics import INTERACTIONS
+    from workers.process.failure_policy import FailurePolicy
+    from workers.recorder.recorder import BatchLimits
+    from workers.recorder.service import RecorderOptions, run_recorder
 
-    chosen = Chosen(
-        bounds=Bounds(records=batch_records, seconds=batch_seconds), once=once, merge=merge,
-        endings=Endings(letters_in_a_row=letters_in_a_row, letters_ratio=letters_ratio),
+    settings = settings_of(context)
+    chosen = RecorderOptions(
+        batch_limits=BatchLimits(records=batch_records, seconds=batch_seconds), once=once, merge=merge,
+        failure_policy=FailurePolicy(
+            max_consecutive_dead_letters=letters_in_a_row, max_dead_letter_ratio=letters_ratio
+        ),
         metrics_port=metrics_port, metrics_host=metrics_host, accept_offsets=accept_offsets, grace=grace,
-        ready_file=ready_file,
+        ready_file=ready_file, skips=read_skips(skip or (), [settings.named(INTERACTIONS)]),
     )  # fmt: skip
-    run_recorder(settings_of(context), chosen)
+    run_recorder(settings, chosen)
 
 
 @app.command()
@@ -154,22 +197,22 @@ def evaluate(
 
     Example: lookalike worker evaluate --days 28 --niche fashion/vintage --metrics-port 9102
     """
-    from workers.evaluate.choice import USUAL
-    from workers.watch.evaluator import Scope
-    from workers.watch.service import Chosen, run_evaluator
+    from workers.evaluation.config import USUAL
+    from workers.evaluator.evaluator import ReportScope
+    from workers.evaluator.service import EvaluatorOptions, run_evaluator
 
-    scope = Scope(days=days, choice=replace(USUAL, niches=tuple(niche or ())))
-    chosen = Chosen(
-        scope=scope, every=every, once=once, metrics_port=metrics_port, metrics_host=metrics_host,
+    scope = ReportScope(days=days, config=replace(USUAL, niches=tuple(niche or ())))
+    chosen = EvaluatorOptions(
+        scope=scope, interval=every, once=once, metrics_port=metrics_port, metrics_host=metrics_host,
         ready_file=ready_file, grace=grace,
     )  # fmt: skip
     run_evaluator(settings_of(context), chosen)
 
 
-def _delays(text: str) -> tuple[float, ...]:
+def _delays(text: str, option: str) -> tuple[float, ...]:
     """Seconds, with commas between them; none of them above a day.
 
-    >>> _delays("1,2.5")
+    >>> _delays("1,2.5", "--retry-delays")
     (1.0, 2.5)
     """
     try:
@@ -177,5 +220,5 @@ def _delays(text: str) -> tuple[float, ...]:
     except ValueError:
         delays = (-1.0,)
     if not all(0 <= delay <= 86_400 for delay in delays):
-        raise typer.BadParameter("seconds between 0 and 86400, with commas between them", param_hint="--retry-delays")
+        raise typer.BadParameter("seconds between 0 and 86400, with commas between them", param_hint=option)
     return delays

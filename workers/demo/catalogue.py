@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.listing import ListingEvent
-from streams.failures import CommandFailed
-from streams.pictures import listings_of
+from streams.errors import CommandFailed
+from streams.picture_folder import listings_of
 
 BUNDLED = Path(__file__).parent / "pictures"
 FEWEST = 10
@@ -25,7 +25,7 @@ def catalogue(folder: Path) -> list[ListingEvent]:
     """Every picture below `folder` as a listing; raises CommandFailed (2) where there are too few."""
     if not folder.is_dir():
         raise CommandFailed(f"{folder} is not a folder", 2)
-    found = [_dressed(event) for event in listings_of(folder.resolve(), version=_now())]
+    found = [_dressed(event) for event in listings_of(folder.resolve(), Counter(), version=_now())]
     if not found:
         raise CommandFailed(f"there is no JPEG, PNG or WebP below {folder}", 2)
     if len(found) < FEWEST:

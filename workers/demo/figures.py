@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 from schemas.listing import ListingEvent
 from schemas.outcome import Outcome
-from streams.read import read_all
 from streams.settings import Settings
+from streams.topic_reader import read_all
 from streams.topics import INDEXED
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedOutcomes:
     """Outcomes of events; an event may be told more than once (at least once is the promise)."""
 
     outcomes: tuple[Outcome, ...] = ()
 
-    def of(self, events: Iterable[ListingEvent]) -> "Told":
+    def of(self, events: Iterable[ListingEvent]) -> "ReportedOutcomes":
         """Those of the given events."""
         wanted = {(event.listing_id, event.version) for event in events}
-        return Told(tuple(each for each in self.outcomes if (each.listing_id, each.version) in wanted))
+        return ReportedOutcomes(tuple(each for each in self.outcomes if (each.listing_id, each.version) in wanted))
 
     @property
     def first(self) -> list[Outcome]:
@@ -74,10 +74,10 @@ class Check:
         return self.expected == self.found
 
 
-def told(settings: Settings) -> Told:
+def told(settings: Settings) -> ReportedOutcomes:
     """Every outcome so far, as the workers told it to `listing-indexed`."""
     records = read_all(settings, INDEXED)
-    return Told(tuple(Outcome.model_validate_json(record.value) for record in records if record.value))
+    return ReportedOutcomes(tuple(Outcome.model_validate_json(record.value) for record in records if record.value))
 
 
 def spread(values: Sequence[float]) -> Spread | None:

@@ -10,7 +10,7 @@ from string import Template
 from workers.demo.catalogue import yen
 from workers.demo.images import data_uri, path_of
 from workers.demo.shelves import Shelf
-from workers.vectors.neighbors import Neighbor
+from workers.milvus.neighbors import Neighbor
 
 _PAGE = Template(Path(__file__).with_name("gallery.html").read_text(encoding="utf-8"))
 _LARGE, _SMALL = 360, 220  # pixels: twice what is shown, for dense screens

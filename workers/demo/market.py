@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from schemas.listing import ListingEvent
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.publish import Publisher
 from streams.settings import Settings
-from workers.demo.drain import drain
-from workers.demo.figures import Check, Told, told
-from workers.demo.voice import Voice
+from workers.demo.console import Console
+from workers.demo.figures import Check, ReportedOutcomes, told
+from workers.demo.indexing_wait import wait_until_indexed
 
 
 @dataclass
@@ -19,14 +19,14 @@ class Market:
     """What is on sale, what was told of it, and the checks so far."""
 
     settings: Settings
-    voice: Voice
+    voice: Console
     indexed: list[ListingEvent] = field(default_factory=list)
     """What got into the index, each listing as last published."""
     checks: list[Check] = field(default_factory=list)
-    changes: Told = field(default_factory=Told)
+    changes: ReportedOutcomes = field(default_factory=ReportedOutcomes)
     """Outcomes of all events after the first of each listing."""
 
-    def publish(self, events: Sequence[ListingEvent]) -> tuple[Told, float]:
+    def publish(self, events: Sequence[ListingEvent]) -> tuple[ReportedOutcomes, float]:
         """Publish, and wait until all is worked off; what was told of it, and the seconds from first to last.
 
         Raises CommandFailed where Kafka does not confirm, or where the worker does not get on.
@@ -37,17 +37,19 @@ class Market:
             self.voice.live(f"{self._publisher.delivered.published - before} of {len(events)} published")
         delivered = self._publisher.close()
         if delivered.failed:
-            raise CommandFailed(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", 3)
+            raise CommandFailed(
+                f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", delivered.exit_code
+            )
         confirmed = delivered.published - before
         self.voice.note(f"{confirmed} events confirmed by Kafka after {time.monotonic() - started:.2f} s")
-        drain(self.settings, len(events), self.voice)
+        wait_until_indexed(self.settings, len(events), self.voice)
         seconds = time.monotonic() - started
         return told(self.settings).of(events), seconds
 
-    def change(self, events: Sequence[ListingEvent]) -> Told:
+    def change(self, events: Sequence[ListingEvent]) -> ReportedOutcomes:
         """Publish changes of indexed listings; what was told of them."""
         found, _ = self.publish(events)
-        self.changes = Told(self.changes.outcomes + found.outcomes)
+        self.changes = ReportedOutcomes(self.changes.outcomes + found.outcomes)
         newest = {event.listing_id: event for event in events}
         self.indexed = [newest.get(event.listing_id, event) for event in self.indexed]
         return found

@@ -4,20 +4,21 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
+from streams.redaction import shown_address
 from streams.settings import Settings
-from workers.ask.asker import Asker
-from workers.ask.overview import overview
 from workers.demo.catalogue import BUNDLED, catalogue
+from workers.demo.console import Console
 from workers.demo.gallery import page
+from workers.demo.gallery_text import told_as_gallery
 from workers.demo.market import Market
 from workers.demo.memory import MemoryPeak
-from workers.demo.place import clear, demo_settings, running
+from workers.demo.sandbox import clear, demo_settings, running
 from workers.demo.summary import Clock, Summary, summarise
-from workers.demo.telling import told_as_gallery
 from workers.demo.tour import Tour
-from workers.demo.voice import Voice
 from workers.local.jars import jars
+from workers.operations.search import Asker
+from workers.operations.status import overview
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Demo:
     text: str
 
 
-def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Voice, *, keep: bool) -> Demo:
+def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Console, *, keep: bool) -> Demo:
     """The whole demo; CommandFailed where a step can't be done. Nothing runs on afterwards unless it is kept."""
     clock = Clock()
     ours = demo_settings(settings, images or BUNDLED)
@@ -41,7 +42,10 @@ def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Vo
     clear(ours)
     target = gallery.absolute() if gallery else ours.data / "gallery.html"
     voice.title(f"Lookalike, with {len(listings):,} pictures from {images or 'openclipart, which are bundled'}")
-    voice.note(f"in a place of its own: {ours.data}, prefix {ours.prefix}, Kafka {ours.kafka}, Milvus {ours.milvus}")
+    voice.note(
+        f"in a place of its own: {ours.data}, prefix {ours.prefix}, Kafka {shown_address(ours.kafka)}, "
+        f"Milvus {shown_address(ours.milvus)}"
+    )
     tour = Tour(Market(ours, voice), listings, bundled=images is None)
     with ExitStack() as place:
         memory = place.enter_context(MemoryPeak(ours))
@@ -68,7 +72,7 @@ def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Vo
     return Demo(ours, summary, tour.sales[0].listing_id, tour.like_pictures[0].picture, tour.like_texts[0].words)
 
 
-def _walk(tour: Tour, voice: Voice, clock: Clock) -> None:
+def _walk(tour: Tour, voice: Console, clock: Clock) -> None:
     voice.headline(f"Publish {len(tour.listings):,} listings to Kafka; the worker fetches, decodes, encodes, upserts")
     with clock.step("index"):
         tour.index()

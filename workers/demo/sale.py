@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.listing import ListingEvent
-from workers.ask.asker import Asker
 from workers.demo.catalogue import assorted
 from workers.demo.market import Market
-from workers.vectors.neighbors import Wanted
-from workers.vectors.row import quoted
+from workers.milvus.neighbors import SearchOptions
+from workers.milvus.row import quoted
+from workers.operations.search import Asker
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def look_for(market: Market, asker: Asker, query: ListingEvent, sale: Sale) -> N
     names = ", ".join(quoted(event.listing_id) for event in (*sale.sold, *sale.removed))
     count = len(sale.sold) + len(sale.removed)
     alone: dict[str, Any] = {"k": count, "expression": f"listing_id in [{names}]", "keep_duplicates": True}
-    plain = [each.listing_id for each in asker.by_listing(query.listing_id, Wanted(**alone)).neighbors]
-    all_of_them = asker.by_listing(query.listing_id, Wanted(include_sold=True, **alone)).neighbors
+    plain = [each.listing_id for each in asker.by_listing(query.listing_id, SearchOptions(**alone)).neighbors]
+    all_of_them = asker.by_listing(query.listing_id, SearchOptions(include_sold=True, **alone)).neighbors
     with_sold = [each.listing_id for each in all_of_them]
     market.check("relisted listings that answer again", len(sale.relisted), sum(each not in marks for each in plain))
     market.check("sold listings that answer unasked", 0, sum(marks.get(each) == "sold" for each in plain))

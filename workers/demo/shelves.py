@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.listing import ListingEvent
-from workers.ask.asker import Asker
 from workers.demo.catalogue import assorted, yen
 from workers.demo.images import ALTERATIONS, altered, path_of
-from workers.vectors.neighbors import Neighbor, Wanted
+from workers.milvus.neighbors import Neighbor, SearchOptions
+from workers.operations.search import Asker
 
 LENGTH = 8
 TEXTS = ("red flower", "sailing boat", "ice cream cone", "teddy bear", "alarm clock", "straw hat")
@@ -40,9 +40,9 @@ class Shelf:
         return " · ".join(f"{each.score:.2f} {each.title[:24]}" for each in self.neighbors[:names]) or "nothing"
 
 
-def by_listing(asker: Asker, event: ListingEvent, wanted: Wanted | None = None) -> Shelf:
+def by_listing(asker: Asker, event: ListingEvent, wanted: SearchOptions | None = None) -> Shelf:
     """Neighbours of a listing in the index."""
-    answer = asker.by_listing(event.listing_id, wanted or Wanted(k=LENGTH))
+    answer = asker.by_listing(event.listing_id, wanted or SearchOptions(k=LENGTH))
     about = " · ".join(filter(None, (" / ".join(event.category).replace("_", " "), yen(event.price_minor))))
     picture = path_of(event.image_urls[0])
     return Shelf(event.title, picture, about, answer.neighbors, listing_id=event.listing_id)
@@ -53,7 +53,7 @@ def by_picture(asker: Asker, events: Sequence[ListingEvent], folder: Path) -> li
     shelves = []
     for event, (name, alter) in zip(assorted(events, len(ALTERATIONS)), ALTERATIONS, strict=False):
         file = altered(path_of(event.image_urls[0]), alter, folder / f"query-{name.split()[0]}.jpg")
-        found = asker.by_image(file.read_bytes(), Wanted(k=LENGTH), query=str(file)).neighbors
+        found = asker.by_image(file.read_bytes(), SearchOptions(k=LENGTH), query=str(file)).neighbors
         place = next((rank for rank, each in enumerate(found, 1) if each.listing_id == event.listing_id), None)
         where = f"the original is number {place}" if place else f"the original is not among the first {LENGTH}"
         marks = {event.listing_id: "original"}
@@ -63,7 +63,7 @@ def by_picture(asker: Asker, events: Sequence[ListingEvent], folder: Path) -> li
 
 def by_text(asker: Asker, texts: Sequence[str]) -> list[Shelf]:
     """Neighbours of words."""
-    return [Shelf(text, None, "", asker.by_text(text, Wanted(k=LENGTH)).neighbors) for text in texts]
+    return [Shelf(text, None, "", asker.by_text(text, SearchOptions(k=LENGTH)).neighbors) for text in texts]
 
 
 def titles_of(events: Sequence[ListingEvent]) -> list[str]:

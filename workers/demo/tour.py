@@ -4,15 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.listing import ListingEvent
-from streams.dead_letters import by_reason, letters
-from streams.failures import CommandFailed
-from workers.ask.asker import Asker
+from streams.dead_letters import count_by_reason, read_dead_letters
+from streams.errors import CommandFailed
 from workers.demo.catalogue import FEWEST, assorted, changed, repriced
-from workers.demo.figures import Told
+from workers.demo.figures import ReportedOutcomes
 from workers.demo.market import Market
 from workers.demo.sale import look_for, plan
 from workers.demo.shelves import LENGTH, TEXTS, Shelf, by_listing, by_picture, by_text, titles_of
-from workers.vectors.neighbors import Wanted
+from workers.milvus.neighbors import SearchOptions
+from workers.operations.search import Asker
 
 PRICES, SHELVES = 100, 14
 _CHEAP = 3_000  # yen; about half of the invented prices
@@ -26,7 +26,7 @@ class Tour:
     listings: list[ListingEvent]
     bundled: bool
     """Whether these are the bundled pictures, which have texts of their own."""
-    indexing: Told = field(default_factory=Told)
+    indexing: ReportedOutcomes = field(default_factory=ReportedOutcomes)
     indexing_seconds: float = 0.0
     dead_letters: dict[str, int] = field(default_factory=dict)
     like_listings: list[Shelf] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Tour:
             f"{self.rate:.0f} listings a second, {self.indexing.encodes} pictures encoded"
         )
         if refused:
-            self.dead_letters = by_reason(list(letters(market.settings)))
+            self.dead_letters = count_by_reason(list(read_dead_letters(market.settings)))
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.dead_letters.items())
             market.voice.note(f"{refused} can't be used and are dead letters now: {reasons}")
         if len(done) < FEWEST:
@@ -73,7 +73,7 @@ class Tour:
             ("text", self.like_texts[0]),
         ):
             voice.note(f"{kind:<8} {shelf.words[:28]:<30}{shelf.line()}")
-        cheap = Wanted(k=LENGTH, max_price=_CHEAP, currency="JPY", expression='attributes["condition"] == "new"')
+        cheap = SearchOptions(k=LENGTH, max_price=_CHEAP, currency="JPY", expression='attributes["condition"] == "new"')
         found = by_listing(asker, queries[0], cheap)
         known = {event.listing_id: event for event in indexed}
         fit = sum(_is_cheap_and_new(known[each.listing_id]) for each in found.neighbors)
@@ -99,13 +99,13 @@ class Tour:
         sold = market.change([changed(event, status="sold_out") for event in sale.sold])
         back = [changed(event, status="on_sale") for event in market.current(sale.relisted)]
         away = [changed(event, status="removed") for event in market.current(sale.removed)]
-        both = Told(sold.outcomes + market.change(back + away).outcomes)
+        both = ReportedOutcomes(sold.outcomes + market.change(back + away).outcomes)
         market.check("sales and returns that became a new row", len(sale.sold) + len(back), both.counts["metadata"])
         market.check("listings removed", len(away), both.counts.get("removed", 0))
         market.check("pictures encoded for sales, returns and removals", 0, both.encodes)
         look_for(market, asker, query, sale)
         after = by_listing(asker, query)
-        with_sold = by_listing(asker, query, Wanted(k=LENGTH, include_sold=True))
+        with_sold = by_listing(asker, query, SearchOptions(k=LENGTH, include_sold=True))
         soon = {name: f"soon {mark}" for name, mark in sale.marks.items()}
         self.sales = [
             replace(before, label="Before the sale", marks=soon),

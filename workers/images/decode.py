@@ -4,17 +4,32 @@ import hashlib
 import io
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from schemas.model import Recipe
-from streams.failures import BadMessage
+from streams.errors import BadMessage
+from workers.images.colours import on_white
+from workers.images.containers import strip
+from workers.images.containers.exif import orientation_of
+from workers.images.containers.stripped import Stripped
+from workers.images.file_kinds import described, kind_of
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+ALWAYS, OPTIONAL = ("JPEG", "PNG", "WebP"), ("GIF", "AVIF")
+LOST_SHARE = 1 / 20
+"""Of its pixels that a JPEG may lack; what lacks more, or ends in its header, is damaged."""
 Pixels = NDArray[np.uint8]
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""What undoes each orientation of EXIF."""
 
 # The limit is ours, told for each image and checked before its pixels are read.
 Image.MAX_IMAGE_PIXELS = None
@@ -28,33 +43,56 @@ def hash_images(images: Sequence[bytes]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in images)).hexdigest()
 
 
-def decode(data: bytes, recipe: Recipe, *, max_pixels: int) -> Pixels:
+def decode(data: bytes, recipe: Recipe, *, max_pixels: int, formats: Collection[str] = ()) -> Pixels:
     """The picture as `recipe` wants it: height × width × 3, before rescaling and normalisation.
 
-    Raises BadMessage: image-undecodable for what is no JPEG, PNG or WebP or is damaged; image-too-large for more
-    than `max_pixels`, before memory is taken for them.
+    `formats` are those taken besides JPEG, PNG and WebP. Raises BadMessage: image-undecodable for what is of no such
+    format or damaged; image-too-large for more than `max_pixels`, scans or parts, before memory is taken for them.
     """
     try:
         _check_size(_webp_size(data), max_pixels)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image.size, max_pixels)
-            if recipe.decode == "draft":
-                # The smallest of the scales 1/1 to 1/8 that is not below the model's size: 3 to 6 times faster.
-                side = max(recipe.width, recipe.height)
-                image.draft("RGB", (side, side))
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            rgb = _on_white(image)
-        resized = rgb.resize((recipe.width, recipe.height), Image.Resampling(recipe.resample))
+        return np.asarray(_decode(_stripped(data, formats), kind_of(data), recipe, max_pixels))
     except BadMessage:
         raise
     except UnidentifiedImageError:
-        raise BadMessage("image-undecodable", "it is no JPEG, PNG or WebP") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, OverflowError) as error:
-        raise BadMessage("image-undecodable", f"{type(error).__name__}: {error}"[:300]) from None
+        raise BadMessage("image-undecodable", "its header can't be read") from None
     except MemoryError:
         raise BadMessage("image-too-large", "it takes more memory than there is") from None
-    return np.asarray(resized)
+    # A picture may make Pillow raise anything: what it is not able to read is not read.
+    except Exception as error:  # noqa: BLE001
+        raise BadMessage("image-undecodable", f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _stripped(data: bytes, formats: Collection[str]) -> Stripped:
+    kind = kind_of(data)
+    if kind in OPTIONAL and kind not in formats:
+        why = f"it is no JPEG, PNG or WebP; {kind} is taken with LOOKALIKE_IMAGE_FORMATS={kind}"
+        raise BadMessage("image-undecodable", why)
+    if kind not in (*ALWAYS, *formats):
+        raise BadMessage("image-undecodable", f"it is no JPEG, PNG or WebP; what came is {described(data)}")
+    return strip(data, kind)
+
+
+def _decode(picture: Stripped, kind: str, recipe: Recipe, max_pixels: int) -> Image.Image:
+    _check_size(_webp_size(picture.data), max_pixels)
+    with Image.open(io.BytesIO(picture.data), formats=[kind.upper()]) as image:
+        _check_size(image.size, max_pixels)
+        if kind == "AVIF":  # its boxes are libavif's to read
+            exif, profile = image.info.get("exif", b""), image.info.get("icc_profile") or None
+            picture = replace(picture, orientation=orientation_of(exif.removeprefix(b"Exif\0\0")), profile=profile)
+        if recipe.decode == "draft":
+            # The smallest of the scales 1/1 to 1/8 that is not below the model's size: 3 to 6 times faster.
+            side = max(recipe.width, recipe.height)
+            image.draft("RGB", (side, side))
+        image.load()
+        if not picture.whole:
+            _check_lost(np.asarray(image))
+        turned = _UPRIGHT.get(picture.orientation)
+        rgb = on_white(
+            image.transpose(turned) if turned is not None else image, picture.transparent,
+            picture.profile if recipe.profiles == "srgb" else None,
+        )  # fmt: skip
+    return rgb.resize((recipe.width, recipe.height), Image.Resampling(recipe.resample))
 
 
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
@@ -62,16 +100,15 @@ def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
         raise BadMessage("image-too-large", f"{size[0]} × {size[1]} pixels, more than {max_pixels}")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        # Sixteen bits a channel: Pillow's own conversion would clip at 255 instead of scaling.
-        image = Image.fromarray((np.clip(np.asarray(image, dtype=np.float64), 0, 65_535) / 257).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    # Converting from RGB to RGB would be one more copy of the picture.
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _check_lost(pixels: Pixels) -> None:
+    """Raise BadMessage if too much of a JPEG without its end is missing: libjpeg leaves it middle grey, from the place
+    where the data ends to the last pixel."""
+    near = np.abs(pixels.reshape(*pixels.shape[:2], -1).astype(np.int16) - 128) <= 1
+    grey: NDArray[np.bool_] = np.all(near, axis=2)
+    run = np.logical_and.accumulate(grey[:, ::-1], axis=1).sum(axis=1)  # grey pixels at the end of each row
+    lost = int(run[::-1][np.logical_and.accumulate(run[::-1] > 0)].sum())
+    if lost > LOST_SHARE * grey.size:
+        raise BadMessage("image-undecodable", f"its end is missing, {lost / grey.size:.0%} of its pixels")
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
@@ -87,5 +124,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     if kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = struct.unpack("<HH", data[26:30])
-    return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", data[26:30])
+        return width & 0x3FFF, height & 0x3FFF
+    return None

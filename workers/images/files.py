@@ -9,11 +9,11 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from streams.failures import BadMessage, Broken, SlowDown
+from streams.errors import BadMessage, Broken, SlowDown
+from workers.images.displayed_urls import displayed_url
 from workers.images.limits import ImageLimits
-from workers.images.shown import shown
 
 _NO_FILE = {
     errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP,
@@ -52,13 +52,13 @@ class Files:
             path = self._path(url)
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
-                raise BadMessage("image-missing", f"{shown(url)}: there is no such file")
+                raise BadMessage("image-missing", f"{displayed_url(url)}: there is no such file")
             if found.st_size > self._limits.bytes:
-                raise BadMessage("image-too-large", f"{shown(url)}: more than {self._limits.bytes} bytes")
+                raise BadMessage("image-too-large", f"{displayed_url(url)}: more than {self._limits.bytes} bytes")
             return path.read_bytes()
         except OSError as error:
             if error.errno in _NO_FILE:
-                raise BadMessage("image-missing", f"{shown(url)}: {error.strerror}") from None
+                raise BadMessage("image-missing", f"{displayed_url(url)}: {error.strerror}") from None
             if error.errno in OURS:
                 raise Broken(f"pictures can't be read: {error.strerror}; raise the limit (ulimit -n)") from None
             raise SlowDown(os.strerror(error.errno or errno.EIO)) from None
@@ -67,12 +67,12 @@ class Files:
         """The file's real path; raises BadMessage (image-refused) where it is not below a root."""
         parts = urlsplit(url)
         try:
-            path = Path(unquote(parts.path)).resolve()
+            path = Path(os.fsdecode(unquote_to_bytes(parts.path))).resolve()
         except (ValueError, RuntimeError):  # a NUL in its name, links in a circle
-            raise BadMessage("image-refused", f"{shown(url)}: it is no path") from None
+            raise BadMessage("image-refused", f"{displayed_url(url)}: it is no path") from None
         root = next((root for root in self._roots if path.is_relative_to(root)), None)
         if parts.netloc not in ("", "localhost") or root is None:
-            raise BadMessage("image-refused", f"{shown(url)}: it is not below LOOKALIKE_IMAGE_ROOTS")
+            raise BadMessage("image-refused", f"{displayed_url(url)}: it is not below LOOKALIKE_IMAGE_ROOTS")
         if not root.is_dir():
             raise SlowDown("its root is not there")
         return path

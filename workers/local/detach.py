@@ -6,13 +6,13 @@ import subprocess
 import time
 from typing import Any
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.local.logs import last_line, open_log
 from workers.local.ports import kafka_address, milvus_address
-from workers.local.process import python
 from workers.local.state import log_file, read_state, stop_leftovers, supervisor, take_lock
+from workers.local.supervised_process import python
 
 _STOP_WITHIN = 90.0  # seconds; the graces of workers and servers together, and some
 

@@ -3,6 +3,7 @@
 import json
 import os
 
+from streams.image_request_headers import as_json
 from streams.settings import Settings
 
 
@@ -20,6 +21,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "SERVE_TOKEN": settings.serve_token.get_secret_value(),
         "IMAGE_ROOTS": os.pathsep.join(str(root) for root in settings.image_roots),
         "IMAGE_HOSTS": ",".join(settings.image_hosts),
+        "IMAGE_BUCKETS": ",".join(settings.image_buckets),
+        "IMAGE_FORMATS": ",".join(settings.image_formats),
+        "IMAGE_HEADERS": as_json(settings.image_headers),
+        "CA_FILE": str(settings.ca_file or ""),
+        "ALLOWED_HOSTS": ",".join(settings.allowed_hosts),
         "LOG": "json",
     }
     return {**os.environ, **{f"LOOKALIKE_{name}": value for name, value in chosen.items()}}

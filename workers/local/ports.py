@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
+from streams.redaction import shown_address
 from streams.settings import Settings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -51,7 +52,7 @@ def _loopback(given: str, url: str, setting: str) -> Address:
     if parts.hostname not in _LOOPBACK or not port or parts.scheme == "https":
         example = "127.0.0.1:29092" if setting == "LOOKALIKE_KAFKA" else "http://127.0.0.1:29530"
         raise CommandFailed(
-            f"{setting}={given}: the local stack listens on one address of this machine, without TLS; "
+            f"{setting}={shown_address(given)}: the local stack listens on one address of this machine, without TLS; "
             f"unset it or give one like {example}",
             2,
         )

@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import psutil
 import structlog
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
+from streams.redaction import shown_address
 from streams.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +36,12 @@ def read_state(settings: Settings) -> dict[str, Any]:
     except (OSError, ValueError):
         state = None
     if not isinstance(state, dict) or "processes" not in state:
-        return {"kafka": settings.kafka, "milvus": settings.milvus, "complete": False, "processes": []}
+        return {
+            "kafka": shown_address(settings.kafka),
+            "milvus": shown_address(settings.milvus),
+            "complete": False,
+            "processes": [],
+        }
     return state
 
 

@@ -11,8 +11,10 @@ import structlog
 import torch
 
 from schemas.model import Recipe
-from streams.failures import Broken
+from streams.errors import BadMessage, Broken, CommandFailed
+from workers.models.loading import first_line, load_siglip, load_tokenizer
 from workers.models.protocol import OutOfMemory, Pictures, Vectors
+from workers.models.texts import Preparation, has_tokenizer, preparation_of, prepare
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -20,17 +22,6 @@ TRIAL_PICTURES, TRIAL_ROUNDS = 4, 2
 """A trial of some 4 s for a SigLIP B/16 on two cores, 0.3 s for the bundled model."""
 
 _log = structlog.get_logger(__name__)
-
-
-def siglip_class() -> Any:
-    """transformers' SigLIP; the first call takes seconds. Any: its published types don't describe what it returns."""
-    # By its own module: the package's top level would import as much again.
-    from transformers.models.siglip.modeling_siglip import SiglipModel
-    from transformers.utils import logging as transformers_log
-
-    transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # default token ids are overridden
-    return SiglipModel
 
 
 class SiglipEncoder:
@@ -42,11 +33,10 @@ class SiglipEncoder:
         # On an A100 a ViT-B/16 reaches 93 % of its large-batch rate at 32; larger batches only add waiting.
         self.batch_size = batch_size
         self._folder = folder
-        self._model = siglip_class().from_pretrained(
-            folder, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", dtype=torch.float32
-        )
+        self._model = load_siglip(folder)
         self._model.eval().requires_grad_(False)
-        self._model.to(self.device)
+        self.no_texts = self._why_no_texts()
+        self._move()
         self.dimensions = int(self._model.config.vision_config.hidden_size)
         scale = torch.tensor([recipe.rescale / std for std in recipe.std], device=self.device)
         shift = torch.tensor([mean / std for mean, std in zip(recipe.mean, recipe.std, strict=True)])
@@ -66,8 +56,8 @@ class SiglipEncoder:
             return self._encode(pictures)
         except RuntimeError as error:
             if not _out_of_memory(error):
-                raise Broken(f"the device {self.device} failed: {_first_line(error)}; see its driver's log") from error
-            short = OutOfMemory(_first_line(error))
+                raise Broken(f"the device {self.device} failed: {first_line(error)}; see its driver's log") from error
+            short = OutOfMemory(first_line(error))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         raise short  # outside of the handler, whose frames hold what did not fit
@@ -82,18 +72,52 @@ class SiglipEncoder:
             return _unit(features)
 
     def encode_texts(self, texts: list[str]) -> Vectors:
-        """Unit vectors of `texts`, padded to the length that the model was trained with."""
-        length = self._model.config.text_config.max_position_embeddings
-        tokens = self._tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        """Unit vectors of `texts`, prepared as in training and padded to the length that the model was trained with.
+
+        Raises BadMessage (`text`) if the model takes no texts, CommandFailed (2) if its tokenizer can't be loaded or
+        is another model's.
+        """
+        if self.no_texts:
+            raise BadMessage("text", self.no_texts)
+        ids = self._pieces([prepare(text, self._preparation) for text in texts])
         with torch.inference_mode():
-            ids = tokens["input_ids"].to(self.device)
-            return _unit(self._model.get_text_features(input_ids=ids).pooler_output)
+            return _unit(self._model.get_text_features(input_ids=ids.to(self.device)).pooler_output)
+
+    def _pieces(self, texts: list[str]) -> torch.Tensor:
+        config = self._model.config.text_config
+        tokenizer, length = self._tokenizer, config.max_position_embeddings
+        refusal = f"{self._folder}: its tokenizer does not fit the model; fetch its files again"
+        try:
+            found = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+            ids: torch.Tensor = found["input_ids"]
+        except Exception as error:
+            raise CommandFailed(f"{refusal} ({first_line(error)})", 2) from error
+        if int(ids.max()) >= config.vocab_size:
+            raise CommandFailed(f"{refusal} (it has more than the model's {config.vocab_size} pieces)", 2)
+        return ids
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
+        return load_tokenizer(self._folder)
 
-        return AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
+    @cached_property
+    def _preparation(self) -> Preparation:
+        return self.recipe.texts or preparation_of(self._folder)
+
+    def _why_no_texts(self) -> str:
+        """Why texts can't be asked for; empty if they can."""
+        if self._model.text_model is None:
+            return f"the model {self.recipe.model_id} has no text tower: it takes pictures and listings only"
+        if not has_tokenizer(self._folder):
+            return f"the model {self.recipe.model_id} has no tokenizer: it takes pictures and listings only"
+        return ""
+
+    def _move(self) -> None:
+        try:
+            self._model.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for a device
+            remedy = "choose another by --device, or see its driver's log"
+            raise CommandFailed(f"the device {self.device} can't be used ({first_line(error)}); {remedy}") from error
 
     def _faster_on_cpu(self, model: Any) -> Any:
         """`model` in fp32 or bf16, by trial: which wins depends on the processor (AMX, AVX-512 BF16)."""
@@ -125,10 +149,6 @@ def _out_of_memory(error: RuntimeError) -> bool:
     """Whether a device had too little memory; on a CPU and on MPS torch says so in words alone."""
     words = ("can't allocate memory", "not enough memory", "out of memory")
     return isinstance(error, torch.OutOfMemoryError) or any(each in str(error).lower() for each in words)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
 
 
 def _find_device(device: Device) -> torch.device:

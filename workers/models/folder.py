@@ -1,18 +1,24 @@
 """Finding a model folder, refusing what must not be loaded, and reading the recipe from it."""
 
 import hashlib
-import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
 from schemas.model import Recipe, model_name
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
+from workers.models.config import check_config, differences, image_side
+from workers.models.json_file import read_json
+from workers.models.processor import read_processor
+from workers.models.tensors import check_weights
+from workers.models.texts import hash_tokenizer, preparation_of
 
 BUNDLED = Path(__file__).parent / "small"
 _HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+(@(?P<revision>[\w./-]+))?$")
+_OF_THE_FOLDER = ("height", "width", "resample", "rescale", "mean", "std", "config", "tokenizer")
+"""What the folder's other files say as well; the rest of a recipe is the operator's choice."""
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
@@ -47,64 +53,64 @@ def _download(repository: str, revision: str) -> Path:
 
 
 def read_recipe(
-    folder: Path, *, decode: Literal["draft", "full"] = "draft", images: int = 1, name: str | None = None
-) -> Recipe:
-    """The recipe of the model in `folder`, checked against its `recipe.json` where it has one.
+    folder: Path, *, decode: Literal["draft", "full"] = "draft", images: int = 1, name: str | None = None,
+    profiles: Literal["ignored", "srgb"] = "srgb", several: Literal["mean", "first_good"] = "mean",
+) -> Recipe:  # fmt: skip
+    """The recipe of the model in `folder`, checked against its `recipe.json` where it has one; the choices are for a
+    folder that has none.
 
-    Raises CommandFailed (2) for weights that are not safetensors, for a hash that differs, and for models that are
-    not SigLIP or would run code of their own.
+    Raises CommandFailed (2) for weights that are not safetensors or not whole, for files that differ from
+    `recipe.json`, for settings that are not done here, and for models that are not SigLIP or would run code of their
+    own. Whether the weights fit the config is seen when they are loaded.
     """
-    config, processor = _json(folder / "config.json"), _json(folder / "preprocessor_config.json")
-    _refuse(folder, config)
+    config = read_json(folder / "config.json")
+    check_config(folder, config)
+    check_weights(folder)
     stated = folder / "recipe.json"
     try:
-        if stated.exists():
-            recipe = Recipe.model_validate_json(stated.read_bytes())
-        else:
-            recipe = _from_processor(name or _name(folder), hash_weights(folder), processor, decode, images)
-    except (ValidationError, KeyError, TypeError) as error:
-        raise CommandFailed(f"{folder}: its settings make no recipe ({str(error).splitlines()[0]})", 2) from None
-    if stated.exists() and recipe.weights != hash_weights(folder):
-        raise CommandFailed(f"{folder}: the weights are not those that recipe.json names; restore or retrain them", 2)
+        found = Recipe(
+            name=name or _name(folder), weights=hash_weights(folder), decode=decode, images=images, profiles=profiles,
+            several=several,
+            config=differences(folder, config), tokenizer=hash_tokenizer(folder), texts=preparation_of(folder),
+            **read_processor(folder, image_side(folder, config)),
+        )  # fmt: skip
+        if not stated.exists():
+            return found
+        recipe = Recipe.model_validate(read_json(stated))
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise CommandFailed(f"{folder}: its settings make no recipe ({wrong}); correct or remove them", 2) from None
+    _compare(folder, recipe, found)
     return recipe
+
+
+def _compare(folder: Path, stated: Recipe, found: Recipe) -> None:
+    """Raise CommandFailed if the folder is another than its `recipe.json` says."""
+    if stated.weights != found.weights:
+        raise CommandFailed(f"{folder}: the weights are not those that recipe.json names; restore or retrain them", 2)
+    for field in _OF_THE_FOLDER:
+        said, there = getattr(stated, field), getattr(found, field)
+        # Recipes of the first release say nothing of the tokenizer.
+        if said != there and not (field == "tokenizer" and said is None):
+            raise CommandFailed(
+                f"{folder}: recipe.json says {field} {said}, and the folder's files {there}; restore the files, or "
+                "remove recipe.json: that makes it another model",
+                2,
+            )
 
 
 def hash_weights(folder: Path) -> str:
     """sha256 over the folder's safetensors files, in the order of their names."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        try:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise CommandFailed(f"{path} can't be read: {error.strerror}", 2) from None
     return digest.hexdigest()
-
-
-def _refuse(folder: Path, config: dict[str, Any]) -> None:
-    if not list(folder.glob("*.safetensors")):
-        pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
-        found = f"only pickled weights ({', '.join(pickled)}), which can run code" if pickled else "no weights"
-        raise CommandFailed(f"{folder} has {found}; save them as safetensors", 2)
-    if config.get("auto_map"):
-        raise CommandFailed(f"{folder} wants to run code of its own; that is never done", 2)
-    if config.get("model_type") == "siglip2":
-        raise CommandFailed(
-            f"{folder} is a NaFlex SigLIP 2 (model type siglip2), not supported; use a fixed-size checkpoint, "
-            "such as google/siglip2-base-patch16-256",
-            2,
-        )
-    if config.get("model_type") != "siglip":
-        raise CommandFailed(f"{folder} is of model type {config.get('model_type')!r}; only siglip is supported", 2)
-
-
-def _from_processor(
-    name: str, weights: str, processor: dict[str, Any], decode: Literal["draft", "full"], images: int
-) -> Recipe:
-    size = processor["size"]
-    return Recipe(
-        name=name, weights=weights, height=size["height"], width=size["width"], resample=processor.get("resample", 3),
-        rescale=processor.get("rescale_factor", 1 / 255), mean=tuple(processor["image_mean"]),
-        std=tuple(processor["image_std"]), decode=decode, images=images,
-    )  # fmt: skip
 
 
 def _name(folder: Path) -> str:
@@ -112,13 +118,3 @@ def _name(folder: Path) -> str:
     hub = next((part for part in folder.parts if part.startswith("models--")), None)
     name = hub.split("--")[-1] if hub else folder.name
     return model_name(name)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise CommandFailed(f"{path.parent} is no model folder: {path.name} is missing", 2) from None
-    except ValueError:
-        raise CommandFailed(f"{path} is not JSON", 2) from None
-    return found

@@ -31,3 +31,14 @@ class ImageEncoder(Protocol):
 
         Raises OutOfMemory where they were too many, and Broken where the device failed: then the process must end.
         """
+
+
+class Encoder(ImageEncoder, Protocol):
+    """One that may take texts as well."""
+
+    @property
+    def no_texts(self) -> str:
+        """Why it takes no texts; empty if it does."""
+
+    def encode_texts(self, texts: list[str]) -> Vectors:
+        """Unit vectors of `texts`, n × dimensions; raises CommandFailed (2) for a tokenizer that can't be used."""

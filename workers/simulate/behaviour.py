@@ -3,7 +3,7 @@
 import numpy as np
 
 from workers.simulate.draws import Flags, Floats, Ints, Small
-from workers.simulate.examine import UNHEARD, WIDTH, depth, looked_at, trust
+from workers.simulate.examination_model import UNHEARD, WIDTH, depth, looked_at, trust
 from workers.simulate.shelf import CANCEL, CLICK, LIKE, PURCHASE, SEEN, Actions, Shelves, together
 
 MOST = 0.4

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 
 Finding = Literal[
     "nothing", "recording", "index", "release", "invalid traffic", "mix", "season", "data growth", "model"

@@ -19,10 +19,10 @@ def chance(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key))
 
 
-def pick(cumulative: Floats, uniform: Floats) -> Ints:
+def select(cumulative: Floats, uniform: Floats) -> Ints:
     """Which place of a running total each of the `uniform` numbers in [0, 1) falls on; places of no weight never.
 
-    >>> pick(np.array([0.0, 1.0, 1.0, 4.0]), np.array([0.0, 0.3, 0.99])).tolist()
+    >>> select(np.array([0.0, 1.0, 1.0, 4.0]), np.array([0.0, 0.3, 0.99])).tolist()
     [1, 3, 3]
     """
     places: Ints = np.searchsorted(cumulative, uniform * cumulative[-1], side="right").astype(np.int64)

@@ -9,14 +9,14 @@ import numpy as np
 
 from workers.simulate.behaviour import HARD, attraction, cancels, visit
 from workers.simulate.disturbances import Calendar
-from workers.simulate.draws import Flags, Floats, Ints, Vectors, chance, pick
-from workers.simulate.examine import GRID, ROW, WIDE, WIDTH
+from workers.simulate.draws import Flags, Floats, Ints, Vectors, chance, select
+from workers.simulate.examination_model import GRID, ROW, WIDE, WIDTH
+from workers.simulate.inventory import DAY, SCALE, SQUARE, Kinds, Stock, kinds, whole
 from workers.simulate.order import INTERLEAVE, NO, SHUFFLE, SWAP, interleaved, shuffled, swapped
-from workers.simulate.people import People, people
 from workers.simulate.pictures import Pictures
 from workers.simulate.ranking import Model, best
 from workers.simulate.shelf import PURCHASE, SHELF_BITS, Actions, Hour, Shelves, together
-from workers.simulate.stock import DAY, SCALE, SQUARE, Kinds, Stock, kinds, whole
+from workers.simulate.users import People, make_users
 
 HOUR = DAY // 24
 # Visits of an hour, of 24 on average: asleep at night, most at nine in the evening.
@@ -89,7 +89,7 @@ class Market:
         self.tag = hashlib.sha256(repr([*said, pictures.digest]).encode()).hexdigest()[:8]
         """What all ids of this run begin with: the same options and pictures, the same ids."""
         self.kinds: Kinds = kinds(pictures, setup.seed)
-        self.people: People = people(setup.seed, max(100, setup.shelves_per_day * 3 // 2), len(self.kinds.names))
+        self.people: People = make_users(setup.seed, max(100, setup.shelves_per_day * 3 // 2), len(self.kinds.names))
         self.stock = Stock(pictures, self.kinds, setup.calendar, setup.seed, setup.listings)
         self.live = Model(f"simulated-live@{self.tag}", setup.live, setup.unknown, decays=True)
         self.anchor = Model(f"simulated-anchor@{self.tag}", setup.anchor, setup.unknown, decays=False)
@@ -161,7 +161,7 @@ class Market:
         count = humans + int(draw.poisson(usual * setup.calendar.amount("bots", day.number)))
         bot = draw.permutation(count) >= humans
         at = begin + np.sort(draw.integers(0, HOUR, count))
-        user = np.where(bot, draw.choice(people.bots, count), pick(people.visits, draw.random(count)))
+        user = np.where(bot, draw.choice(people.bots, count), select(people.visits, draw.random(count)))
         query = self._queries(day, draw, user, items)
         layout = self._layout(user, at)
         listing, score, drawn, propensity, anchors = self._ranked(day, draw, query, items)

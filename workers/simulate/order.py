@@ -3,7 +3,7 @@
 import numpy as np
 
 from workers.simulate.draws import Flags, Floats, Ints
-from workers.simulate.examine import WIDTH
+from workers.simulate.examination_model import WIDTH
 from workers.simulate.ranking import merged
 
 DRAWN = ("no", "swap", "shuffle", "interleave")

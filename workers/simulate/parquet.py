@@ -11,13 +11,13 @@ import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from workers.record.columns import COLUMNS, INSTANT, ITEM
-from workers.record.files import file_name
+from workers.interactions.layout import file_name
+from workers.interactions.schema import COLUMNS, INSTANT, ITEM
 from workers.simulate.disturbances import Calendar, calendar
 from workers.simulate.draws import Ints
-from workers.simulate.examine import WIDTH
+from workers.simulate.examination_model import WIDTH
+from workers.simulate.ids import APPS, DRAWN_NAMES, LAYOUT_NAMES, POLICY, SURFACES, VARIANTS, Names
 from workers.simulate.market import Market, Setup
-from workers.simulate.names import APPS, DRAWN_NAMES, LAYOUT_NAMES, POLICY, SURFACES, VARIANTS, Names
 from workers.simulate.order import INTERLEAVE
 from workers.simulate.pictures import read_pictures
 from workers.simulate.shelf import EVENTS, SEEN, Actions, Hour, Shelves, together

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from streams.failures import CommandFailed
-from streams.pictures import SUFFIXES, title_of
+from streams.errors import CommandFailed
+from streams.picture_folder import SUFFIXES, title_of
 from workers.demo.catalogue import BUNDLED
 from workers.simulate.draws import Floats, Ints
 

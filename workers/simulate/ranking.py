@@ -6,7 +6,7 @@ import numpy as np
 
 from workers.simulate.disturbances import Calendar
 from workers.simulate.draws import Flags, Floats, Ints, Vectors
-from workers.simulate.stock import Block, Kinds, whole
+from workers.simulate.inventory import Block, Kinds, whole
 
 ROWS = 512
 """Queries ranked at once: what bounds the memory; it changes no result."""

@@ -11,21 +11,22 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
 from streams.clients import await_kafka, producer
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from streams.publish import Delivered, Publisher
 from streams.settings import Settings
 from streams.topics import CREATED, INTERACTIONS, UPDATED
 from workers.simulate.draws import Ints
+from workers.simulate.ids import Names
+from workers.simulate.inventory import DAY
 from workers.simulate.market import Market, Trace
-from workers.simulate.names import Names
-from workers.simulate.records import Interactions, Record, listing_events
+from workers.simulate.serialise import Interactions, Record, listing_events
 from workers.simulate.shelf import EVENTS
-from workers.simulate.stock import DAY
 from workers.simulate.truth import Truth
 
 _QUEUE_KB = 65_536
 """What waits to be sent, at most."""
 _DELIVERY_MS = 30_000  # as other publishers wait
+_KEPT_MS = 85 * 86_400_000  # days that a record of the past is sure to be kept, of 90
 _NAP = 0.5  # s: while it waits for a time to come, confirmations are read
 
 
@@ -61,11 +62,12 @@ class Sender:
         self._producer = producer(settings, delivery_timeout_ms=_DELIVERY_MS, queue_buffering_max_kbytes=_QUEUE_KB)
         self.delivered = Delivered()
 
-    def send(self, key: str, value: bytes) -> None:
-        """Queue a record; blocks while the queue is full."""
+    def send(self, at: int, key: str, value: bytes) -> None:
+        """Queue a record of what happened `at` (microseconds since 1970); blocks while the queue is full."""
+        timestamp = _record_time(at, time.time_ns() // 1_000_000)
         while True:
             try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._on_delivery)
+                self._producer.produce(self._topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp)
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
@@ -89,9 +91,7 @@ class Sender:
         if error is None:
             self.delivered.published += 1
             return
-        self.delivered.failed += 1
-        if len(self.delivered.errors) < 10:
-            self.delivered.errors.append(error.str())
+        self.delivered.fail(error)
 
 
 class Run:
@@ -125,7 +125,7 @@ class Run:
                     for item in self._due(trace):
                         self._await(item[0], sender, started)
                         if len(item) == 3:
-                            sender.send(item[1], item[2])
+                            sender.send(*item)
                         else:
                             publisher.publish(item[1])
         finally:
@@ -153,6 +153,17 @@ class Run:
         due = started + (at - begin) / 1_000_000 / self._pace.speed
         while (left := due - time.monotonic()) > 0:
             sender.wait(left)
+
+
+def _record_time(at: int, now: int) -> int:
+    """The time of a record (ms since 1970): when it happened, so that the recorder takes it for what it is.
+
+    But not so old that the topic lets go of it at once (it keeps 90 days), nor later than `now`, which Kafka refuses.
+
+    >>> _record_time(5_000_000_000, now=10_000_000), _record_time(20_000_000_000, now=10_000_000)
+    (5000000, 10000000)
+    """
+    return min(max(at // 1_000, now - _KEPT_MS), now)
 
 
 def _check_topics(settings: Settings) -> None:

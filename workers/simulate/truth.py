@@ -12,13 +12,13 @@ import numpy as np
 
 from workers.simulate.behaviour import BUYS, CANCELS, LIKES, attraction
 from workers.simulate.draws import Flags, Floats, Ints, Vectors
-from workers.simulate.examine import LAYOUTS, UNHEARD, trust
+from workers.simulate.examination_model import LAYOUTS, UNHEARD, trust
+from workers.simulate.ids import Names
+from workers.simulate.inventory import SCALE, SQUARE
 from workers.simulate.market import HOUR, Market, Trace
-from workers.simulate.names import Names
 from workers.simulate.order import NO
 from workers.simulate.ranking import best
 from workers.simulate.shelf import EVENTS
-from workers.simulate.stock import SCALE, SQUARE
 
 K = 5
 _DISCOUNT = 1 / np.log2(np.arange(K) + 2)

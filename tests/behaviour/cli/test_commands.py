@@ -1,6 +1,8 @@
 """The main job by the command line, each command in a process of its own."""
 
+import contextlib
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,14 @@ from confluent_kafka.admin import NewTopic
 from catalogue import Catalogue, dumped, next_prefix
 from pictures import encoded, image, jpeg
 from program import Ended, document, failed, run
-from schemas.catalogue import SCHEMAS, json_schema
+from schemas.registry import SCHEMAS, json_schema
 from streams.clients import admin
 from streams.settings import Settings
 from streams.topics import DEAD_LETTER, INDEXED, LISTING_PARTITIONS, TOPICS, UPDATED
 from workers.local.ports import free_port
-from workers.vectors.census import rows_by_status
-from workers.vectors.collection import names
+from workers.local.state import read_state, take_lock, write_state
+from workers.milvus.collection import collection_names
+from workers.milvus.counts import rows_by_status
 
 FIELDS = {"listing_id", "score", "title", "category", "price_minor", "currency", "status", "version"}
 
@@ -101,6 +104,8 @@ def test_neighbors_of_a_text(shop: Catalogue, market: dict[str, str]) -> None:
     lines = ended.stdout.splitlines()
     assert lines[0].split() == ["listing", "score", "title", "category", "price", "currency"]
     assert len(lines) == 4
+    shoes = run(shop.settings, "neighbors", market["hat"], "--category", "cli/shoes").stdout.splitlines()
+    assert {tuple(line.split()[-2:]) for line in shoes[1:]} == {("1.00", "EUR"), ("9.00", "EUR"), ("50", "JPY")}
 
 
 def test_an_unknown_listing(shop: Catalogue, market: dict[str, str]) -> None:
@@ -133,6 +138,23 @@ def test_publish_names_each_bad_line(shop: Catalogue, market: dict[str, str], tm
     assert f"{file}:2: " in ended.stderr
 
 
+def test_publish_bytes_that_are_no_text(shop: Catalogue, tmp_path: Path) -> None:
+    """From a file as from stdin: the line is named and nothing is replaced, and what nobody can fetch is named too."""
+    good = {"listing_id": "cli-gone", "version": 1, "status": "removed", "event": "listing-updated"}
+    never = good | {"status": "on_sale", "title": "t", "image_urls": ["https://img.example:99999/1.jpg"]}
+    lines = b"\xef\xbb\xbf" + b"\n".join(
+        [dumped(good), dumped(good | {"title": "caf_"}).replace(b"_", b"\xe9"), dumped(never)]
+    )
+    file = tmp_path / "latin.jsonl"
+    file.write_bytes(lines)
+    for name, given in ((str(file), b""), ("-", lines)):
+        told = document(run(shop.settings, "publish", name, "--json", stdin=given), 2)
+        assert (told["published"], told["rejected"], told["failed"]) == (1, 2, 0)
+        assert [each["line"] for each in told["errors"]] == [f"{name}:2", f"{name}:3"]
+        assert "it is not UTF-8: byte 0xe9" in told["errors"][0]["reason"]
+        assert "port" in told["errors"][1]["reason"]
+
+
 def test_publish_pictures(shop: Catalogue, market: dict[str, str]) -> None:
     """Every picture below a folder becomes a listing: its title from the name, its category from the folders."""
     folder = shop.folder / "many" / "garden"
@@ -141,7 +163,7 @@ def test_publish_pictures(shop: Catalogue, market: dict[str, str]) -> None:
         (folder / f"green_leaf-{number}.png").write_bytes(encoded(image(950 + number), "PNG"))
     (folder / "notes.txt").write_text("no picture")
     told = document(run(shop.settings, "publish", "--images", str(folder.parent), "--json"))
-    assert told["published"] == 3
+    assert (told["published"], told["passed_over"]) == (3, 1)
     shop.at_rest()
     found = document(run(shop.settings, "neighbors", "cli-red", "--category", "garden", "--json"))
     assert {each["title"] for each in found["neighbors"]} == {f"green leaf {number}" for number in range(3)}
@@ -156,11 +178,11 @@ def test_publish_nothing(shop: Catalogue, tmp_path: Path) -> None:
 def test_status(shop: Catalogue, market: dict[str, str]) -> None:
     """What is live, rows by status as Milvus counts them, lag and letters; nothing is down."""
     told = document(run(shop.settings, "status", "--json"))
-    expected = rows_by_status(shop.client, names(shop.settings, shop.model_id))
+    expected = rows_by_status(shop.client, collection_names(shop.settings, shop.model_id))
     assert expected["sold_out"] > 0
     assert told["rows"] == expected
     assert (told["model"], told["lag"], told["workers"], told["down"]) == (shop.model_id, 0, 1, [])
-    assert told["collection"] == names(shop.settings, shop.model_id).listings
+    assert told["collection"] == collection_names(shop.settings, shop.model_id).listings
     assert told["dead_letters"] == sum(told["dead_letters_by_reason"].values())
     assert "live model" in run(shop.settings, "status").stdout
 
@@ -226,6 +248,9 @@ def test_explain(shop: Catalogue, market: dict[str, str]) -> None:
     assert [each["version"] for each in told["events"]] == [1, 2]
     assert told["outcome"] in ("metadata", "indexed", "superseded", "removed")
     assert told["row"]["status"] == "sold_out"
+    page = run(shop.settings, "explain", market["sold"]).stdout
+    assert "price       0.01 EUR" in page
+    assert "{" not in page
     unknown = run(shop.settings, "explain", "nobody")
     assert unknown.returncode == 1
     assert "unknown" in unknown.stdout
@@ -302,12 +327,19 @@ def test_all_away(ended_away: dict[str, Ended]) -> None:
     assert ended.stderr.strip().splitlines()[-1].startswith("lookalike: ")
 
 
-def test_nothing_indexed_yet(shop: Catalogue) -> None:
-    """A catalogue without a worker: exit 1, and how to start one."""
-    empty = shop.settings.model_copy(update={"prefix": next_prefix()})
+def test_nothing_indexed_yet(shop: Catalogue, tmp_path: Path) -> None:
+    """A catalogue without a worker: exit 1, and how to start one; a worker that ends again and again is named, with its
+    last words."""
+    empty = shop.settings.model_copy(update={"prefix": next_prefix(), "data": tmp_path})
     assert "lookalike worker index" in failed(run(empty, "neighbors", "m1"), 1)
-    told = document(run(empty, "status", "--json"))
-    assert (told["model"], told["rows"], told["lag"]) == (None, None, 0)
+    ends = {"name": "index-1", "state": "running", "problem": "100 events in a row", "ended_at": [time.time()] * 3}
+    with contextlib.closing(take_lock(empty)):
+        write_state(empty, read_state(empty) | {"processes": [ends]})
+        told = document(run(empty, "status", "--json"), 1)
+    assert (told["model"], told["rows"], told["lag"], told["workers"]) == (None, None, 0, 0)
+    none, again = told["down"]
+    assert "no index worker is running" in none
+    assert again.startswith("index-1 has ended 3 times in the last hour, last with: 100 events in a row")
 
 
 def test_wrong_usage(away: Settings) -> None:
@@ -329,7 +361,7 @@ def test_every_command_has_an_example() -> None:
     """Each command's help has a line that can be pasted, and that names the command."""
     import typer
 
-    from workers.cli import app
+    from workers.cli.program import app
 
     def commands(group: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
         found = []

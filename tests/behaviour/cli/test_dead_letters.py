@@ -1,21 +1,24 @@
 """Dead letters are a queue that people work with: list, show, put back; each command in a process of its own."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from awaiting import eventually
 from catalogue import Catalogue, catalogue, dumped
 from program import document, failed, run
 from schemas.dead_letter import DeadLetter
 from schemas.source import Source
-from streams.codec import Record
-from streams.dead_letters import LEFT_OUT, place_of, written
-from streams.read import read_all
-from streams.retry import first_source, was_put_back
+from streams.clients import admin
+from streams.dead_letters import VALUE_BYTES, encode_dead_letter, place_of
+from streams.listing_codec import Record
+from streams.retry_headers import first_source, retry_state
 from streams.settings import Settings
+from streams.topic_reader import read_all
 from streams.topics import DEAD_LETTER, RETRY, UPDATED
 
 
@@ -104,8 +107,8 @@ class TestReplay:
             assert replay(shop, place_of(source))["matched"] == 1
             eventually(lambda: len(shop.letters()[key]) == tried, "a letter of the next try")  # noqa: B023 - at once
             assert [each.attempts for each, _ in shop.letters()[key]] == list(range(1, tried + 1))
-        assert [was_put_back(each).attempts for each in put_back(shop, source)] == [1, 2]
-        assert {was_put_back(each).tries for each in put_back(shop, source)} == {0}
+        assert [retry_state(each).attempts for each in put_back(shop, source)] == [1, 2]
+        assert {retry_state(each).tries for each in put_back(shop, source)} == {0}
 
     def test_a_removal_keeps_its_version(self, shop: Catalogue) -> None:
         """The header of a null value stands in its letter and goes back with it: else it would mean nothing."""
@@ -113,7 +116,7 @@ class TestReplay:
         source = shop.send(UPDATED, listing, None, [("version", b"2")])
         assert outcomes(shop, source, 1) == ["removed"]
         why = DeadLetter(source=source, reason="row-rejected", error="a server that was ill")
-        value, headers = written(Record(source, listing.encode(), None, (("version", b"2"),)), why)
+        value, headers = encode_dead_letter(Record(source, listing.encode(), None, (("version", b"2"),)), why)
         shop.send(DEAD_LETTER, listing, value, [(name, content) for name, content in headers])
         replay(shop, place_of(source))
         assert outcomes(shop, source, 2) == ["removed", "removed"]
@@ -156,12 +159,62 @@ def test_what_was_too_large_for_its_letter(stack: Settings, tmp_path: Path) -> N
         gone = there.model_copy(update={"offset": there.offset + 10**6})
         for source in (there, gone):
             why = DeadLetter(source=source, reason="schema", error="too long")
-            quiet.send(DEAD_LETTER, listing, None, [*why.headers(), (LEFT_OUT, b"7000000")])
+            quiet.send(DEAD_LETTER, listing, None, [*why.headers(), (VALUE_BYTES, b"7000000")])
         ended = run(quiet.settings, "dead-letters", "replay", place_of(there), place_of(gone), "--json")
         told = document(ended, 1)
         assert (told["replayed"], [each["offset"] for each in told["not_replayable"]]) == (1, [gone.offset])
         (record,) = put_back(quiet, there)
         assert json.loads(record.value or b"")["listing_id"] == listing
+
+
+def test_what_is_larger_than_the_retry_topic_takes(stack: Settings, tmp_path: Path) -> None:
+    """It is refused by name with the reason, exit 1; nobody is said to be out of reach, and the others go."""
+    with catalogue(stack, tmp_path) as quiet:
+        _limit(quiet.settings, quiet.settings.named(RETRY), 100_000)
+        values = {"large": os.urandom(200_000), "small": b"{"}
+        sources = {name: quiet.send(UPDATED, name, value) for name, value in values.items()}
+        for name, source in sources.items():
+            why = DeadLetter(source=source, reason="deserialize", error="no")
+            value, headers = encode_dead_letter(Record(source, name.encode(), values[name]), why)
+            quiet.send(DEAD_LETTER, name, value, headers)
+        told = document(run(quiet.settings, "dead-letters", "replay", "--all", "--json"), 1)
+        assert (told["replayed"], told["failed"]) == (1, 0)
+        (refused,) = told["not_replayable"]
+        assert refused["key"] == "large"
+        assert "more than listing-retry takes" in refused["why"]
+        told = document(run(quiet.settings, "dead-letters", "replay", place_of(sources["large"]), "--json"), 1)
+        assert (told["replayed"], len(told["not_replayable"])) == (0, 1)
+
+
+def _limit(settings: Settings, topic: str, most: int) -> None:
+    entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    client = admin(settings)
+    for done in client.incremental_alter_configs([resource]).values():
+        done.result(10)
+
+
+def test_what_a_terminal_would_obey(shop: Catalogue, worker: object) -> None:
+    """A title, a key, a header and an error of an outsider's move nothing, hide nothing and fill no terminal."""
+    listing, evil = shop.new_id(), "\x1b[2J\x9b31m\u202e\u2066good\x07\r"
+    shop.index(shop.event(listing, 1, title=evil, brand=evil, attributes={"a": evil}, image_urls=[shop.picture(83)]))
+    bad = shop.send(UPDATED, evil * 20_000, b"\xff", [(evil, evil.encode())])
+    shop.letter_of(bad)
+    url = f"file:///nowhere/{evil}.jpg"
+    missing = shop.publish(shop.event(shop.new_id(), 1, title=evil, image_urls=[url]))
+    shop.letter_of(missing)
+    shop.at_rest()
+    for command in (
+        ("dead-letters", "list"), ("dead-letters", "show", place_of(bad)), ("dead-letters", "show", place_of(missing)),
+        ("dead-letters", "show", place_of(missing), "--json"), ("explain", listing), ("explain", listing, "--json"),
+        ("neighbors", shop.new_id()), ("neighbors", listing, "-k", "100"), ("status",),
+    ):  # fmt: skip
+        ended = run(shop.settings, *command)
+        said = ended.stdout + ended.stderr
+        assert said
+        assert not set(said) & set("\x1b\x9b\u202e\u2066\x07\r"), command
+        assert len(said) < 300_000, command
+        assert "Traceback" not in said
 
 
 def test_places_that_are_none(shop: Catalogue, worker: object) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catalogue import catalogue, now_ms
 from program import document, run
-from streams.retry import PutBack, put_back
+from streams.retry_headers import RetryState, requeue_headers
 from streams.settings import Settings
 from streams.topics import RETRY
 
@@ -20,8 +20,8 @@ def test_why_it_is_not_there_yet(stack: Settings, tmp_path: Path) -> None:
         assert [each["version"] for each in told["events"]] == [1]
         (record,) = quiet.all_events()
         assert record.source == source
-        said = PutBack(attempts=4, tries=1, not_before=now_ms() + 600_000)
-        quiet.send(RETRY, listing, record.value, put_back(record, said))
+        said = RetryState(attempts=4, tries=1, not_before=now_ms() + 600_000)
+        quiet.send(RETRY, listing, record.value, requeue_headers(record, said))
         told = document(run(quiet.settings, "explain", listing, "--json"))
         assert "waits in listing-retry until" in told["answer"]
         assert "after 4 attempts: its image host a.example.com is away" in told["answer"]

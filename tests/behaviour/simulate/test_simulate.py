@@ -12,10 +12,10 @@ import pytest
 from awaiting import eventually
 from catalogue import next_prefix
 from program import command, document, failed, run
-from streams.codec import Record, decode_listing
 from streams.interactions import decode_interaction
-from streams.read import read_all
+from streams.listing_codec import Record, decode_listing
 from streams.settings import Settings
+from streams.topic_reader import read_all
 from streams.topics import CREATED, INTERACTIONS, UPDATED, create
 from workers.local.environment import child_environment
 

@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from streams.failures import CommandFailed
-from workers.cli import app
+from streams.errors import CommandFailed
+from workers.cli.program import app
 
 
 @pytest.mark.parametrize(

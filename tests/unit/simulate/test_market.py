@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.failures import CommandFailed
-from workers.record.scan import scan
+from streams.errors import CommandFailed
+from workers.interactions.scan import scan
 from workers.simulate import ranking
 from workers.simulate.behaviour import BUYS, LIKES
 from workers.simulate.disturbances import SCENARIOS, calendar
-from workers.simulate.examine import LAYOUTS, WIDTH
+from workers.simulate.examination_model import LAYOUTS, WIDTH
 from workers.simulate.market import Market, Setup, Trace
 from workers.simulate.order import NO, SHUFFLE
 from workers.simulate.parquet import write_parquet

@@ -3,7 +3,7 @@
 import numpy as np
 
 from workers.simulate.draws import Floats, Ints, chance
-from workers.simulate.examine import WIDTH
+from workers.simulate.examination_model import WIDTH
 from workers.simulate.order import interleaved, shuffled, swapped
 from workers.simulate.ranking import ROWS, best
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pictures import jpeg
-from streams.failures import CommandFailed
+from streams.errors import CommandFailed
 from workers.simulate.disturbances import calendar
 from workers.simulate.market import Market, Setup
 from workers.simulate.pictures import read_pictures

@@ -9,14 +9,14 @@ import pytest
 
 from schemas.interaction import Shelf, interaction
 from schemas.listing import ListingEvent
-from workers.record.scan import scan
+from workers.interactions.scan import scan
 from workers.simulate.disturbances import calendar
+from workers.simulate.ids import Names
 from workers.simulate.market import Market, Setup
-from workers.simulate.names import Names
 from workers.simulate.parquet import write_parquet
 from workers.simulate.pictures import read_pictures
-from workers.simulate.records import Interactions, Record, listing_events
 from workers.simulate.run import Pace, Run
+from workers.simulate.serialise import Interactions, Record, listing_events
 from workers.simulate.truth import Truth
 
 DAYS = 3

@@ -1,0 +1,34 @@
+"""`lookalike compact`: merge small files of recorded interactions."""
+
+from typing import Annotated
+
+import typer
+
+from streams.errors import CommandFailed
+from workers.cli.output import JsonOption, settings_of, show
+
+
+def compact(
+    context: typer.Context,
+    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="This day only.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Merge small files of recorded interactions, all that have a neighbour; safe beside recorders and readers.
+
+    Recorders merge by themselves, each minute, where eight small files lie side by side.
+
+    Example: lookalike compact --day 2026-11-23
+    """
+    from workers.interactions.layout import data_files, interactions_folder
+    from workers.recorder.compaction import compact as merge
+
+    folder = interactions_folder(settings_of(context))
+    if not folder.is_dir():
+        raise CommandFailed(f"{folder} is not there: nothing was recorded")
+    try:
+        merged = merge(folder, fewest=2, only=day)
+    except OSError as error:
+        raise CommandFailed(f"{error}; nothing is lost, the files are as they were") from error
+    files = sum(1 for _ in data_files(folder, day, day))
+    lines = f"{merged} files were merged; there are {files} now" if merged else f"nothing to merge in {files} files"
+    show({"merged": merged, "files": files}, as_json=as_json, lines=lambda: lines)

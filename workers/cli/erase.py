@@ -1,0 +1,91 @@
+"""`lookalike erase`: erase a listing, or everything recorded of a user."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from streams.errors import CommandFailed
+from streams.settings import Settings
+from workers.cli.output import JsonOption, settings_of, show, table
+
+
+def erase(
+    context: typer.Context,
+    listing: Annotated[str | None, typer.Option(help="A listing's id.")] = None,
+    user: Annotated[str | None, typer.Option(help="A user's id, as the shop knows it.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a user is erased.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to look whether all of a listing is gone.")] = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a listing, or all that is recorded of a user: nothing but a keyed hash is left. Prints a receipt.
+
+    A listing: no replay brings it back, and in recorded interactions its id becomes the hash; exits 1 where a
+    collection still has it after the wait. A version above the one erased is a new listing. A user: their shelves and
+    all that points to them go, and so does whatever comes of them later.
+
+    Example: lookalike erase --user u4711 --yes
+    """
+    settings = settings_of(context)
+    if (listing is None) == (user is None):
+        raise CommandFailed("give one of: --listing ID, --user ID", 2)
+    if user is not None:
+        _erase_user(settings, user, yes=yes, as_json=as_json)
+        return
+    from workers.interactions.erasure import erase_listing
+    from workers.operations.erasure import erase as erase_from_index
+
+    receipt = erase_from_index(settings, listing or "", seconds=wait)
+    receipt["interactions"] = erase_listing(settings, listing or "")
+    show(receipt, as_json=as_json, lines=lambda: _receipt(receipt))
+    if not receipt["erased"]:
+        raise typer.Exit(1)
+
+
+def _erase_user(settings: Settings, user: str, *, yes: bool, as_json: bool) -> None:
+    if not user:
+        raise CommandFailed("--user: an id", 2)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise CommandFailed("this can't be undone: say --yes", 2)
+        typer.confirm("Remove all that is recorded of this user? It can't be undone.", abort=True, err=True)
+    from workers.interactions.erasure import erase_user
+
+    receipt = erase_user(settings, user)
+    show(receipt, as_json=as_json, lines=lambda: _user_receipt(receipt))
+
+
+def _user_receipt(receipt: dict[str, Any]) -> str:
+    files: list[tuple[object, ...]] = [(each["file"], each["removed"]) for each in receipt["files"]]
+    kept: list[tuple[object, ...]] = [(each["topic"], each["gone_by"]) for each in receipt["expires"]]
+    parts = [
+        f"{receipt['removed']} records were removed at {receipt['at']}, {receipt['shelves']} shelves among them",
+        *([table(("file", "removed"), files)] if files else []),
+        "not gone yet, and never recorded again:\n" + table(("topic", "gone by"), kept),
+        f"kept for ever, so that no more is recorded: the keyed hash {receipt['hash'][:16]}… (key {receipt['key_id']})",
+        "not ours to erase: backups, whatever else reads the topics; figures follow with the next evaluation",
+    ]
+    return "\n\n".join(parts)
+
+
+def _receipt(receipt: dict[str, Any]) -> str:
+    head = f"{receipt['listing_id']} was erased up to version {receipt['version']} at {receipt['at']}"
+    gone: list[tuple[object, ...]] = [
+        (each["name"], "gone" if each["gone"] else "STILL THERE") for each in receipt["collections"]
+    ]
+    kept: list[tuple[object, ...]] = [
+        (each["topic"], each["records"], each["gone_by"], each["nulls"], each["nulls_gone_by"])
+        for each in receipt["expires"]
+        if each["records"] or each["nulls"]
+    ]
+    parts = [
+        head,
+        "verified, read Strong, twice:\n" + table(("collection", "the listing is"), gone),
+        "no longer shown or replayed: neighbors, explain, dead-letters",
+        "not gone yet, and read by no tool of ours:\n"
+        + table(("topic", "records", "gone by", "nulls", "nulls gone by"), kept),
+        f"kept for ever: the keyed hash {receipt['hash'][:16]}… (key {receipt['key_id']}) and the version",
+        f"recorded interactions: its id became the hash in {receipt['interactions']['renamed']} records",
+        "not ours to erase: backups, log files, whatever else reads the topics",
+    ]
+    return "\n\n".join(parts)

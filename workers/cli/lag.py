@@ -1,0 +1,86 @@
+"""`lookalike lag`: the lag of every consumer group, as the broker has it."""
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from streams.clients import await_kafka
+from streams.errors import CommandFailed
+from streams.groups import list_groups, topics_of
+from streams.lag import PartitionLag, TotalLag, total_lag
+from streams.lag import lag as lag_of
+from streams.settings import Settings
+from workers.cli.output import JsonOption, settings_of, show, table
+
+
+def lag(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    fail_above: Annotated[int | None, typer.Option(min=0, help="Exit 1 where the total is higher.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Of this group alone, whosever it is; may be repeated.")
+    ] = None,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Only partitions whose oldest unread record is older.")
+    ] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """The lag of every group of ours, from the broker: records that are not finished yet.
+
+    Of it "due" is what a worker should do now, and "waiting" what was put back on purpose, as its image host is away.
+    Groups that a change of the model left behind are shown as stale, and are in no total.
+
+    Example: lookalike lag --fail-above 10000
+    """
+    settings = settings_of(context)
+    _check_groups(settings, group or [])
+    while True:
+        found = [each for each in lag_of(settings, group or None) if (each.oldest_unread_seconds or 0) >= older_than]
+        total = total_lag(found)
+        if watch and sys.stdout.isatty() and not as_json:
+            sys.stdout.write("\x1b[H\x1b[2J")
+        stale = sorted({each.group for each in found if each.stale})
+        document = {"groups": [asdict(each) for each in found], **asdict(total), "stale": stale}
+        show(document, as_json=as_json, lines=lambda: _lag_page(found, total))  # noqa: B023 - used at once
+        if fail_above is not None and total.total > fail_above:
+            raise typer.Exit(1)
+        if not watch:
+            return
+        time.sleep(2.0)
+
+
+def _check_groups(settings: Settings, wanted: list[str]) -> None:
+    """A group that nobody knows has no lag of 0; raises CommandFailed (2) for the first of them."""
+    there = list_groups(await_kafka(settings)) if wanted else []
+    if unknown := [each for each in wanted if each not in there]:
+        ours = ", ".join(each for each in there if topics_of(settings, each)) or "none"
+        raise CommandFailed(f"there is no group {unknown[0]}; of ours there are: {ours}", 2)
+
+
+def _lag_page(found: list[PartitionLag], total: TotalLag) -> str:
+    if not found:
+        return "no group has anything unread, or none of ours has read anything yet"
+    rows: list[tuple[object, ...]] = [
+        (
+            each.group, each.topic, each.partition, each.committed, each.end,
+            each.lag, each.due, each.waiting, each.oldest_unread_seconds,
+        )
+        for each in found
+        if each.lag
+    ]  # fmt: skip
+    summary: list[tuple[object, ...]] = [
+        (f"{group} (stale)" if stale else group, *_sums(each for each in found if each.group == group))
+        for stale, group in sorted({(each.stale, each.group) for each in found})
+    ]
+    page = table(("group", "lag", "due", "waiting"), [*summary, ("total", total.total, total.due, total.waiting)])
+    heads = ("group", "topic", "partition", "committed", "end", "lag", "due", "waiting", "oldest unread s")
+    return f"{page}\n\n{table(heads, rows)}" if rows else page
+
+
+def _sums(found: Iterable[PartitionLag]) -> tuple[int, int, int]:
+    places = list(found)
+    return sum(each.lag for each in places), sum(each.due for each in places), sum(each.waiting for each in places)

@@ -1,0 +1,61 @@
+"""`lookalike status`: one page on the state of the index and of the processes."""
+
+from typing import Any
+
+import typer
+
+from streams.errors import CommandFailed
+from streams.terminal_text import cell
+from workers.cli.output import JsonOption, settings_of, show
+
+
+def status(context: typer.Context, as_json: JsonOption = False) -> None:
+    """One page: the live model, rows by status, lag, dead letters, and what is down.
+
+    Exits 3 where Kafka or Milvus is away, after it has shown what the other says; 1 where no worker is running, or a
+    process of the local stack ends again and again.
+
+    Example: lookalike status
+    """
+    from workers.operations.status import overview
+
+    found = overview(settings_of(context))
+    show(found, as_json=as_json, lines=lambda: _status_page(found))
+    if found["down"]:
+        raise CommandFailed("; ".join(found["down"]), 3 if found["away"] else 1)
+
+
+def _status_page(found: dict[str, Any]) -> str:
+    rows: list[tuple[object, ...]] = [
+        ("live model", found["model"] or "none yet"),
+        ("collection", found["collection"] or "–"),
+        *((f"rows {status}", count) for status, count in (found["rows"] or {}).items()),
+        ("tombstones", found["tombstones"]),
+        ("lag", found["lag"]),
+        ("  due", found["lag_due"]),
+        ("  waiting", found["lag_waiting"]),
+        ("dead letters", found["dead_letters"]),
+        *((f"  {reason}", count) for reason, count in (found["dead_letters_by_reason"] or {}).items()),
+        ("index workers", found["workers"]),
+        ("recorders", found["recorders"]),
+        ("missing offsets", _missing(found["missing_offsets"])),
+        ("last evaluation", _evaluation(found["evaluation"])),
+        ("down", "; ".join(found["down"]) or "nothing"),
+    ]
+    return "\n".join(f"{cell(name):<20}{cell(value, 1_000)}" for name, value in rows)
+
+
+def _missing(holes: list[dict[str, Any]]) -> str:
+    if not holes:
+        return "none"
+    said = [f"{each['topic']} partition {each['partition']}, {each['first']} to {each['last']}" for each in holes[:3]]
+    return f"{'; '.join(said)}{'; …' if len(holes) > 3 else ''}: see `lookalike fill-holes`"
+
+
+def _evaluation(last: dict[str, Any] | None) -> str | None:
+    if last is None:
+        return None
+    value = (
+        last["missing"] if last["nDCG@5"] is None else f"{last['nDCG@5']:.3f} ({last['low']:.3f} to {last['high']:.3f})"
+    )
+    return f"nDCG@5 {value}, {last['since']} to before {last['until']}, made {last['at']:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,134 @@
+"""What the evidence says today, source by source: how strongly, since when, how large the drop looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from workers.decision import baseline
+from workers.decision.e_detector import BETS, Run, log_factors, run
+from workers.decision.evidence_store import Day, Floats
+from workers.decision.evidence_units import DCG, LEAD, NDCG
+from workers.decision.retrain_policy import RetrainPolicy
+from workers.decision.signals import Change, Source, Stratum
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one source says."""
+
+    source: Source
+    measure: str
+    model: str
+    e_value: float = 0.0
+    """M of the e-detector; an alarm where it has reached the run length."""
+    days: int = 0
+    """Days of evidence that were tested."""
+    units: int = 0
+    alarm: date | None = None
+    """The first day of evidence on which M reached the run length."""
+    since: date | None = None
+    """The likely beginning; told only of an alarm."""
+    until: date | None = None
+    """The last day of evidence."""
+    drop: float | None = None
+    """Relative, since then. It was picked for being large: the truth is likely smaller."""
+    error: float | None = None
+    """Its standard error, which leaves that picking out of account."""
+    strata: tuple[Stratum, ...] | None = None
+    missing: str = ""
+    """What there is too little of; empty where the test runs."""
+
+
+def concurrent_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
+    """Live against the anchor on the same shelves; days in order, of one live model, at least one."""
+    factors = [log_factors(day.of(LEAD), rules.margin, BETS) if len(day.codes) else None for day in days]
+    found = run(factors, rules.run_length_days)
+    reading = _reading(days, found, LEAD)
+    if found.alarm_index is None or found.change_index is None:
+        return reading
+    worse = np.concatenate([day.of(LEAD) for day in days[found.change_index :]])
+    lead, error = float(worse.mean()) - rules.margin, float(worse.std() / np.sqrt(len(worse)))
+    # The anchor has (1 + lead) / 2 of the credit and live the rest: live earns (1 - lead) / (1 + lead) of the anchor's.
+    drop, slope = 2 * lead / (1 + lead), 2 / (1 + lead) ** 2
+    strata = _strata(days[: found.change_index], days[found.change_index :], LEAD, sign=-1.0)
+    return replace(reading, drop=drop, error=error * slope, strata=strata)
+
+
+def observed_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
+    """A model's days against its own first ones; days in order, at least one. Known holidays are left out."""
+    usual = [day for day in days[rules.settle_days :] if not any(span.has(day.day) for span in rules.holidays)]
+    first, tested = usual[: rules.reference_days], usual[rules.reference_days :]
+    if not tested:
+        missing = f"{rules.reference_days - len(first)} more matured days for the reference, then days to test"
+        return Reading("observed", DCG, days[0].model, until=days[-1].day, missing=missing)
+    tests = [test for test in (_test(first, tested, measure, rules) for measure in (NDCG, DCG)) if test is not None]
+    if not tests:
+        return Reading("observed", DCG, days[0].model, until=days[-1].day, missing="a reference with units")
+    return _joined(tests, first, tested, rules)
+
+
+@dataclass(frozen=True)
+class _Test:
+    measure: str
+    against: baseline.Reference
+    run: Run
+    falls: Floats
+
+
+def _test(first: Sequence[Day], tested: Sequence[Day], measure: str, rules: RetrainPolicy) -> _Test | None:
+    against = baseline.reference(first, measure)
+    if against is None:
+        return None
+    allowed = baseline.slack(against, rules.least_effect)
+    falls = [baseline.shortfall(day, measure, against) for day in tested]
+    factors = [
+        None if fall is None else log_factors(baseline.bet_on(fall, against, allowed), 0.0, baseline.BETS)
+        for fall in falls
+    ]
+    numbers = np.array([np.nan if fall is None else fall for fall in falls])
+    return _Test(measure, against, run(factors, rules.run_length_days), numbers)
+
+
+def _joined(tests: list[_Test], first: Sequence[Day], tested: Sequence[Day], rules: RetrainPolicy) -> Reading:
+    """The mean of two e-detectors is one; the measure that says more gives its name."""
+    levels = np.mean([test.run.e_values for test in tests], axis=0)
+    loudest = max(tests, key=lambda test: test.run.e_values[-1])
+    over = np.flatnonzero(levels >= rules.run_length_days)
+    joined = Run(tuple(float(each) for each in levels), int(over[0]) if len(over) else None, loudest.run.change_index)
+    reading = _reading(tested, joined, loudest.measure)
+    if joined.alarm_index is None or joined.change_index is None:
+        return reading
+    falls, against = loudest.falls[joined.change_index :], loudest.against
+    counted = np.count_nonzero(~np.isnan(falls))
+    if not counted:
+        return reading
+    error = float(np.hypot(against.spread / np.sqrt(counted), against.error))
+    strata = _strata(first, tested[joined.change_index :], loudest.measure, sign=1.0)
+    return replace(reading, drop=float(np.nanmean(falls)) / against.level, error=error / against.level, strata=strata)
+
+
+def _reading(days: Sequence[Day], found: Run, measure: str) -> Reading:
+    last = days[-1]
+    alarmed = found.alarm_index is not None
+    return Reading(
+        last.source, measure, last.model, found.e_values[-1], len(days), sum(len(day.codes) for day in days),
+        days[found.alarm_index].day if found.alarm_index is not None else None,
+        days[found.change_index].day if alarmed and found.change_index is not None else None, last.day,
+    )  # fmt: skip
+
+
+def _strata(before: Sequence[Day], after: Sequence[Day], measure: str, *, sign: float) -> tuple[Stratum, ...]:
+    """Shares and values by stratum, with `sign` so that more is better."""
+    (n0, s0), (n1, s1) = baseline.totals(before, measure), baseline.totals(after, measure)
+    all0, all1 = sum(n0.values()) or 1.0, sum(n1.values()) or 1.0
+    return tuple(
+        Stratum(
+            name=name,
+            share=Change(before=n0.get(name, 0) / all0, after=n1.get(name, 0) / all1),
+            value=sign * s1[name] / n1[name] if name in n1 else None,
+            reference=sign * s0[name] / n0[name] if name in n0 else None,
+        )
+        for name in sorted({*n0, *n1})
+    )

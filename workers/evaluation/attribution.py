@@ -1,0 +1,77 @@
+"""What came of each item: actions to the shelf and place that they point to, those within their window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from workers.evaluation.actions import CANCEL, SEEN, Actions, Places, concatenated_ranges
+from workers.evaluation.shelves import CLICK, LIKE, PURCHASE, Flags, Hashes, Shelves, Windows, any_in_row
+
+
+def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, windows: Windows) -> Shelves:
+    """The shelves with their grades; `requests` are their request ids' hashes.
+
+    An action counts from the shelf's own time on (or up to `windows.skew` before, for clocks differ: as at its time),
+    up to and including the end of its window; a purchase that was
+    cancelled within the cancel's window does not. What was acted on was seen.
+    """
+    rows, found = actions.of(requests)
+    kind, after = actions.kind[found], actions.at[found] - shelves.at[rows]
+    limits = np.array([_us(windows.seen), _us(windows.click), _us(windows.like), _us(windows.purchase), 0])
+    limits[CANCEL] = limits[PURCHASE] + _us(windows.cancel)
+    inside = (after >= -_us(windows.skew)) & (after <= limits[kind])
+    after = np.maximum(after, 0)
+    rows, found, kind, after = rows[inside], found[inside], kind[inside], after[inside]
+    seen = _seen(shelves, rows[kind == SEEN], actions, found[kind == SEEN])
+    acted = kind != SEEN
+    rows, found, kind, after = rows[acted], found[acted], kind[acted], after[acted]
+    pairs, places = np.nonzero(shelves.listing[rows] == actions.listing[found][:, None])
+    rows, kind, after = rows[pairs], kind[pairs], after[pairs]
+
+    def where(mask: Any) -> Flags:
+        flags = np.zeros(shelves.listing.shape, np.bool_)
+        flags[rows[mask], places[mask]] = True
+        return flags
+
+    stands = np.ones(len(rows), np.bool_)
+    stands[kind == PURCHASE] = _stand(rows * shelves.width + places, kind, after, _us(windows.cancel))
+    grade = np.zeros(shelves.listing.shape, np.int8)
+    for each in (CLICK, LIKE, PURCHASE):
+        grade[where((kind == each) & stands)] = each
+    seen |= grade > 0
+    return replace(shelves, grade=grade, clicked=where(kind == CLICK), seen=seen, visible=any_in_row(seen))
+
+
+def _seen(shelves: Shelves, rows: Places, actions: Actions, found: Places) -> Flags:
+    """Which places the `seen` of those rows name."""
+    first, count = actions.seen[found].T
+    rows, positions = np.repeat(rows, count), actions.positions[concatenated_ranges(first, count)]
+    seen = np.zeros(shelves.listing.shape, np.bool_)
+    usual = np.minimum(positions, shelves.width) - 1
+    right = shelves.position[rows, usual] == positions
+    seen[rows[right], usual[right]] = True
+    rows, positions = rows[~right], positions[~right]  # where positions have gaps
+    pairs, places = np.nonzero(shelves.position[rows] == positions[:, None])
+    seen[rows[pairs], places] = True
+    return seen
+
+
+def _stand(cells: NDArray[Any], kind: NDArray[np.int8], after: NDArray[np.int64], within: int) -> Flags:
+    """Of each purchase, in their order: that no cancel of the same item follows within so many microseconds."""
+    bought, undone = (
+        pl.DataFrame({"cell": cells[kind == each], "after": after[kind == each]})
+        .with_row_index().sort("after") for each in (PURCHASE, CANCEL)
+    )  # fmt: skip
+    undone = undone.select("cell", "after", cancelled=pl.col("after"))
+    both = bought.join_asof(undone, on="after", by="cell", strategy="forward", check_sortedness=False).sort("index")
+    return ((both["cancelled"] - both["after"]) > within).fill_null(value=True).to_numpy()
+
+
+def _us(window: timedelta) -> int:
+    return window // timedelta(microseconds=1)

@@ -1,0 +1,106 @@
+"""Figures to be told: each with its interval and what it rests on, or the words that it can't be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from workers.evaluation.config import USUAL, EvaluationConfig
+from workers.evaluation.day_statistics import stats
+from workers.evaluation.estimates import Estimate, Figure, MinimumEvidence, NotEnoughEvidence
+from workers.evaluation.exact_sums import DayStats
+from workers.evaluation.intervals import effective_users, interval
+from workers.evaluation.replicates import Layout, ReplicatedFigure, curves, missing_evidence, replicate_figures
+from workers.evaluation.shelves import Floats, Shelves
+from workers.evaluation.slices import ALL, Slice
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures, by slice (`("all", "")`, `("surface", "app")`, …) and name (`nDCG@5`, `DCG@5 IPS`, …)."""
+
+    by_slice: Mapping[Slice, Mapping[str, Estimate]]
+    looked: Mapping[Layout, tuple[Estimate, ...]]
+    """By surface and layout: how much each place is looked at, the first one being 1."""
+    listings: int
+    """How many distinct listings were shown."""
+    listings_share: float | None
+    """Of how many might have been, where that was said."""
+
+    def __getitem__(self, name: str) -> Estimate:
+        """A figure of all shelves; KeyError where nothing at all was measured."""
+        return self.by_slice[ALL][name]
+
+
+def evaluate(shelves: Shelves, choice: EvaluationConfig = USUAL, scores: Floats | None = None) -> Figures:
+    """The figures of shelves, as one; `scores` (n, width) put the items of each shelf in another order first."""
+    return figures(stats(shelves, choice, scores), choice)
+
+
+def figures(summed: DayStats, choice: EvaluationConfig = USUAL, catalogue: int | None = None) -> Figures:
+    """The figures of merged sums; `catalogue` is how many listings might have been shown."""
+    told = {
+        where: {name: to_estimate(figure, choice.minimum_evidence) for name, figure in mine.items()}
+        for where, mine in replicate_figures(summed, choice).items()
+    }
+    looked = {}
+    for layout, curve in curves(summed, choice.minimum_evidence).items():
+        clicks = np.concatenate((curve.clicks[:1], curve.clicks))
+        places = [
+            _place(curve.looked[:, place], int(clicks[place]), choice.minimum_evidence) for place in range(len(clicks))
+        ]
+        looked[layout] = tuple(places)
+    count = len(summed.listings)
+    return Figures(told, looked, count, count / catalogue if catalogue else None)
+
+
+def compare(
+    one: DayStats, other: DayStats, choice: EvaluationConfig = USUAL, *, relative: bool = False
+) -> Mapping[str, Estimate]:
+    """`other` - `one` of each figure of all shelves, or that over `one` where `relative`.
+
+    A user who is in both weighs the same in both, in every replicate: what they have in common cancels.
+    """
+    first, second = (replicate_figures(each, choice).get(ALL, {}) for each in (one, other))
+    return differences(first, second, choice.minimum_evidence, relative=relative)
+
+
+def differences(
+    first: Mapping[str, ReplicatedFigure],
+    second: Mapping[str, ReplicatedFigure],
+    floor: MinimumEvidence,
+    *,
+    relative: bool = False,
+) -> Mapping[str, Estimate]:
+    """`second` - `first` of each figure that both have, as `compare`."""
+    found = {}
+    for name in first.keys() & second.keys():
+        mine, theirs = first[name], second[name]
+        less = mine if mine.counts[0] <= theirs.counts[0] else theirs
+        values = theirs.values - mine.values
+        if relative:
+            values = np.divide(values, mine.values, out=np.full(values.shape, np.nan), where=mine.values != 0)
+        missing = missing_evidence(mine, floor) or missing_evidence(theirs, floor)
+        if missing is None and not np.isfinite(values[0]):
+            missing = NotEnoughEvidence(f"shelves where {name} is not 0", 0, 1)
+        found[name] = to_estimate(replace(less, values=values, missing=missing), floor)
+    return dict(sorted(found.items()))
+
+
+def to_estimate(figure: ReplicatedFigure, floor: MinimumEvidence) -> Estimate:
+    """A figure with its interval, or what it lacks."""
+    if missing := missing_evidence(figure, floor):
+        return missing
+    users = effective_users(figure.counts)
+    return Figure(
+        float(figure.values[0]), interval(figure.values, users), round(float(figure.counts[0])), users,
+        figure.effective, figure.outside,
+    )  # fmt: skip
+
+
+def _place(looked: Floats, clicks: int, floor: MinimumEvidence) -> Estimate:
+    if not np.isfinite(looked[0]):
+        return NotEnoughEvidence("items acted on on randomised shelves, up to this place", clicks, floor.clicks)
+    return Figure(float(looked[0]), interval(looked, clicks), clicks, clicks)

@@ -1,0 +1,192 @@
+"""From recorded interactions, as Parquet, to shelves: each record once, each action within its window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from workers.evaluation.actions import Actions, read_actions
+from workers.evaluation.attribution import attribute_actions
+from workers.evaluation.deduplication import first_occurrences, record_numbers
+from workers.evaluation.hashing import hash64, mix
+from workers.evaluation.shelves import (
+    DRAWN,
+    STATUSES,
+    TEAMS,
+    USUAL,
+    Categorical,
+    Hashes,
+    Shelves,
+    Windows,
+    any_in_row,
+    make_shelves,
+)
+from workers.interactions.scan import collect, scan
+
+_WORDS = ("surface", "layout", "model", "anchor", "policy", "variant", "app_version")
+_HEADS = (
+    "request_id", "at", "partition", "offset", "category", "user", "query", "query_kind", "drawn", *_WORDS, "items",
+)  # fmt: skip
+_DAY = timedelta(days=1)
+_DAY_US = 86_400_000_000
+
+
+def read_shelves(
+    folder: Path, since: date, until: date, windows: Windows = USUAL, *, reports_seen: bool | None = None
+) -> Shelves:
+    """The shelves of the days [since, until), with all that came of them, oldest first; see `Days`."""
+    days = Days.of(folder, since, until, windows, reports_seen=reports_seen)
+    return concatenate([days.read(day) for day in days.each()])
+
+
+@dataclass(frozen=True)
+class Days:
+    """What is needed to read the shelves of one day after the other: what people did, and what was sent twice.
+
+    Whatever the order of records and files, the result is the same, and that of a day the same as it is among others.
+    """
+
+    folder: Path
+    since: date
+    until: date
+    windows: Windows
+    reports_seen: bool
+    actions: Actions
+    repeated: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, folder: Path, since: date, until: date, windows: Windows = USUAL, *, reports_seen: bool | None = None
+    ) -> Self:
+        """The days [since, until) of a folder of recorded interactions.
+
+        Where `reports_seen` is false every shelf counts as visible and every item as seen; not given, it is whether the
+        folder has any `seen` at all.
+        """
+        reports = has_seen(folder) if reports_seen is None else reports_seen
+        actions = read_actions(folder, since, until, windows)
+        return cls(folder, since, until, windows, reports, actions, _repeated(folder, since, until))
+
+    def each(self) -> list[date]:
+        """The days, oldest first, whether there is anything of them or not."""
+        return [self.since + number * _DAY for number in range((self.until - self.since).days)]
+
+    def read(self, day: date) -> Shelves:
+        """The shelves of a day, oldest first, with all that came of them. May be called by several threads at once."""
+        names = ("event", *_HEADS)
+        table = collect(lambda: scan(self.folder, day, day + _DAY, names).filter(pl.col("event") == "shelf"))
+        table = table.filter(~np.isin(record_numbers(table), self.repeated)).sort("at", "request_id")
+        requests = hash64(table["request_id"])
+        shelves = attribute_actions(_shelves(table, requests), requests, self.actions, self.windows)
+        if self.reports_seen:
+            return shelves
+        return replace(shelves, seen=shelves.shown, visible=any_in_row(shelves.shown))
+
+
+def concatenate(parts: list[Shelves]) -> Shelves:
+    """Shelves one after the other, in the order given."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return make_shelves(np.zeros((0, 0)))
+    width = max(part.width for part in parts)
+    columns: dict[str, Any] = {}
+    for name in (each.name for each in fields(Shelves)):
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], Categorical):
+            names, codes = _one_table([value.names for value in values])
+            columns[name] = Categorical(np.concatenate([c[v.codes] for c, v in zip(codes, values, strict=True)]), names)
+        elif name != "categories":
+            columns[name] = np.concatenate([_widened(value, width) for value in values])
+    columns["categories"], codes = _one_table([part.categories for part in parts])
+    for name in ("category", "item_category"):
+        values = [_widened(c[getattr(p, name)], width) for c, p in zip(codes, parts, strict=True)]
+        columns[name] = np.concatenate(values)
+    return Shelves(**columns)
+
+
+def _one_table(tables: list[tuple[str, ...]]) -> tuple[tuple[str, ...], list[NDArray[np.int32]]]:
+    """All names, and for each table what its codes become."""
+    names = ("", *sorted({name for table in tables for name in table} - {""}))
+    codes = {name: code for code, name in enumerate(names)}
+    return names, [np.array([codes[name] for name in table], np.int32) for table in tables]
+
+
+def _widened(values: NDArray[Any], width: int) -> NDArray[Any]:
+    if values.ndim == 1 or values.shape[1] == width:
+        return values
+    rest = np.nan if values.dtype == np.float64 else 0
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=rest)
+
+
+def has_seen(folder: Path) -> bool:
+    """Whether anything recorded here says what was seen: a shop that does not report it has no such record at all."""
+    return collect(lambda: scan(folder, columns=("event",)).filter(pl.col("event") == "seen").head(1)).height > 0
+
+
+def _repeated(folder: Path, since: date, until: date) -> NDArray[np.int64]:
+    """The records of shelves that another record of the same request id came before."""
+    names = ("event", "request_id", "at", "partition", "offset")
+    table = collect(lambda: scan(folder, since - _DAY, until + _DAY, names).filter(pl.col("event") == "shelf"))
+    days = (table["at"].dt.epoch("us").to_numpy() // _DAY_US).astype(np.int32)
+    records = record_numbers(table)
+    return records[~first_occurrences(hash64(table["request_id"]), days, records)]
+
+
+def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
+    """A day's shelves, before anything came of them."""
+    items, rows, places = _items(table["items"])
+    shape = (len(table), int(places.max(initial=0)) + 1)  # one place of padding where all shelves are empty
+
+    def spread(values: Any, fill: float = 0) -> NDArray[Any]:
+        values = np.asarray(values)
+        matrix = np.full(shape, fill, values.dtype)
+        matrix[rows, places] = values
+        return matrix
+
+    at, user = table["at"].dt.epoch("us").to_numpy(), hash64(table["user"])
+    of_listing = (table["query_kind"] == "listing").fill_null(value=False).to_numpy()
+    categories = _names(pl.concat((items["category"], table["category"])))
+    return make_shelves(
+        spread(hash64(items["listing_id"])),
+        at=at, user=np.where(user == 0, mix(requests), user), request=requests,
+        query=np.where(of_listing, hash64(table["query"]), 0), drawn=_codes(table["drawn"], DRAWN),
+        category=_codes(table["category"], categories), categories=categories,
+        position=spread(items["position"].cast(pl.Int16)), propensity=spread(items["propensity"], np.nan),
+        score=spread(items["score"], np.nan), team=spread(_codes(items["team"], TEAMS)),
+        item_category=spread(_codes(items["category"], categories)), seller=spread(hash64(items["seller_id"])),
+        status=spread(_codes(items["status"], STATUSES)), listed_at=spread(items["listed_at"].fill_null(0)),
+        **{name: _coded(table[name]) for name in _WORDS},
+    )  # fmt: skip
+
+
+def _items(lists: pl.Series) -> tuple[pl.DataFrame, NDArray[np.intp], NDArray[np.intp]]:
+    """All items, and the shelf and the place of each; places are in the order of positions."""
+    counts = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
+    items = lists.filter(counts > 0).explode().struct.unnest()
+    rows = np.repeat(np.arange(len(lists)), counts)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    positions = items["position"].to_numpy()
+    if np.any((np.diff(positions) <= 0) & (np.diff(rows) == 0)):
+        order = np.lexsort((positions, rows))
+        items = items[order]
+    return items, rows, places
+
+
+def _coded(words: pl.Series) -> Categorical:
+    names = _names(words)
+    return Categorical(_codes(words, names), names)
+
+
+def _names(words: pl.Series) -> tuple[str, ...]:
+    return ("", *sorted({*words.drop_nulls().unique()} - {""}))
+
+
+def _codes(words: pl.Series, names: tuple[str, ...]) -> NDArray[np.int32]:
+    """Codes into `names`, whose first is the empty word: what is not known."""
+    return words.fill_null(names[0]).cast(pl.Enum(names)).to_physical().cast(pl.Int32).to_numpy()

@@ -1,0 +1,109 @@
+"""The signs of a look: from the shelves themselves, from the broker, and from the index that answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from streams.settings import Settings
+from workers.decision import shelf_signals
+from workers.decision.alarms import Reading
+from workers.decision.decision_round import made_requests
+from workers.decision.evidence_store import Day, Store
+from workers.decision.evidence_units import DCG, EVIDENCE
+from workers.decision.retrain_policy import RetrainPolicy
+from workers.decision.root_causes import LIMITS
+from workers.decision.seasonality import season
+from workers.decision.signals import Change, Index, Recall, Recording, Signals
+from workers.evaluation.attribution_rate import attribution
+from workers.evaluation.day_statistics import of_model
+from workers.evaluation.reader import read_shelves
+from workers.evaluation.shelves import Shelves
+from workers.evaluator.comparison_days import ComparisonDays, days_around
+from workers.evaluator.index_quality import IndexQuality
+from workers.evaluator.kafka import KafkaStatus
+from workers.evaluator.live_model import LiveModel
+from workers.interactions.gaps import find_gaps
+
+
+@dataclass(frozen=True)
+class SignalCollector:
+    """Where a look takes its signs from; asked with the strongest alarm, it reads and asks anew."""
+
+    settings: Settings
+    folder: Path
+    store: Store
+    policy: RetrainPolicy
+    live: LiveModel
+    kafka: KafkaStatus
+    index_quality: Callable[[date | None], IndexQuality]
+    """What the index that answers shows, given the day since which the live model is live."""
+
+    def __call__(self, alarm: Reading | None) -> Signals:
+        """What can be known; what can't is None, which is not the same as nothing wrong."""
+        live = self.live
+        promoted = live.since if live.replaced is not None else None
+        known = Signals(live=live.model, promoted=promoted)
+        closed = [day.day for day in self.store.days("observed", live.model)]
+        around = days_around(closed, alarm, self.policy, LIMITS.release_days)
+        if around is None:
+            return known
+        shown = self.index_quality(promoted or closed[0])
+        before, after = self._shelves(*around.before), self._shelves(*around.after)
+        sold = shelf_signals.sold_items(before, after).sold_shown
+        return known.model_copy(
+            update={
+                "recording": self._recording(around, before, after),
+                "index": Index(lag_seconds=self.kafka.index_lag_seconds(), sold_shown=sold),
+                "recall": Recall(recall=shown.recall, mixed=self._mixed(after)),
+                "releases": shelf_signals.releases(of_model(before, live.model), self._since_turn(around)),
+                "traffic": shelf_signals.traffic(of_model(before, live.model), of_model(after, live.model)),
+                "season": season(self._as_good_as_ever, around.before, around.after, _measure(alarm)),
+                "new_pairs": shown.new_pairs,
+                "drift": shown.drift,
+            }
+        )
+
+    def _recording(self, around: ComparisonDays, before: Shelves, after: Shelves) -> Recording:
+        was, is_now = (attribution(self.folder, *days) for days in (around.before, around.after))
+        told = shelf_signals.recording(before, after, _change(was.rate, is_now.rate))
+        outside = _change(was.outside_share, is_now.outside_share)
+        since = datetime.combine(around.after[0], datetime.min.time(), UTC)
+        unread, refused = self.kafka.recorder_lag(), self.kafka.refused_share(since)
+        missing = _missing(self.folder, around)
+        return told.model_copy(update={"missing": missing, "outside": outside, "unread": unread, "refused": refused})
+
+    def _as_good_as_ever(self, since: date, until: date) -> list[Day]:
+        """The observed days of all models, but for those on which one was found to be worse: no doing of the season."""
+        worse = {each.model: each.since for each in made_requests(self.store) if each.trigger == "model" and each.since}
+        days = self.store.days_within("observed", since, until)
+        return [day for day in days if day.day < worse.get(day.model, date.max)]
+
+    def _mixed(self, after: Shelves) -> float | None:
+        """The share of shelves that were ranked by another model than the one that is live."""
+        return 1 - len(of_model(after, self.live.model)) / len(after) if len(after) else None
+
+    def _since_turn(self, around: ComparisonDays) -> Shelves:
+        return of_model(self._shelves(around.release_from, around.after[1]), self.live.model)
+
+    def _shelves(self, since: date, until: date) -> Shelves:
+        return read_shelves(self.folder, since, until, EVIDENCE)
+
+
+def _missing(folder: Path, around: ComparisonDays) -> int:
+    """Offsets in holes that touch the days before or after."""
+    spans = [(since.isoformat(), until.isoformat()) for since, until in (around.before, around.after)]
+    return sum(
+        each.records
+        for each in find_gaps(folder)
+        if any(each.since < until and each.until >= since for since, until in spans)
+    )
+
+
+def _change(before: float | None, after: float | None) -> Change | None:
+    return None if before is None or after is None else Change(before=before, after=after)
+
+
+def _measure(alarm: Reading | None) -> str:
+    """What earlier years are asked for: what the alarm is of, where that is observed."""
+    return alarm.measure if alarm is not None and alarm.source == "observed" else DCG

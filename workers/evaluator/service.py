@@ -1,0 +1,140 @@
+"""One evaluator as a process: round after round until a signal or a failure, or one round where that is asked for."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from confluent_kafka import KafkaException
+
+from streams.errors import Broken, CommandFailed, SlowDown
+from streams.settings import Settings
+from streams.topics import INTERACTION_DEAD_LETTER, INTERACTIONS, REPORTS, RETRAIN, await_topics
+from workers.decision.evidence_store import Store
+from workers.decision.retrain_policy import folder as decide_folder
+from workers.evaluator.evaluator import Evaluator, ReportScope
+from workers.evaluator.health import HealthState, health_report
+from workers.interactions.layout import interactions_folder
+from workers.interactions.locks import Lock
+from workers.process.health_server import HealthServer
+from workers.process.ready_file import write_ready_file
+from workers.process.shutdown import end_within
+
+LOCK = "evaluate"
+_UNREACHABLE = 3
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluatorOptions:
+    """What the operator chose for this evaluator, beyond the settings."""
+
+    scope: ReportScope = field(default_factory=ReportScope)
+    interval: float = 15.0
+    """Seconds from the end of a round to the next."""
+    once: bool = False
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    ready_file: Path | None = None
+    grace: float = 15.0
+    """Seconds from SIGTERM to the end of the process."""
+
+
+def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
+    """Run until SIGTERM or Ctrl-C, or with `once` for one round.
+
+    Raises CommandFailed: 1 where it can't go on, or another evaluator has this folder; 2 without the topics or for
+    rules that can't be read; 3 where Kafka is away at the start.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _asked(stop, chosen.grace))
+    await_topics(settings, INTERACTIONS, INTERACTION_DEAD_LETTER, REPORTS, RETRAIN)
+    folder = interactions_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = Lock.acquire(folder, LOCK)
+    if lock is None:
+        raise CommandFailed(f"another evaluator measures {folder}; end it first")
+    try:
+        with Store(decide_folder(settings)) as store:
+            _Rounds(settings, folder, store, chosen, stop).run()
+    except Broken as broken:
+        raise CommandFailed(f"the evaluator stopped: {broken}") from broken
+    finally:
+        lock.release()
+    _log.info("ended")
+
+
+def _asked(stop: threading.Event, grace: float) -> None:
+    """The end is asked for: after the round that goes on, or after `grace` whatever it does, for nothing is lost."""
+    if not stop.is_set():
+        stop.set()
+        end_within(grace, lambda: 0)
+
+
+class _Rounds:
+    """The rounds of one evaluator, and what its health tells of them."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, store: Store, chosen: EvaluatorOptions, stop: threading.Event
+    ) -> None:
+        self._chosen, self._stop = chosen, stop
+        self._begun = False
+        self._away: str | None = None
+        self._beat_at = self._round_at = time.monotonic()
+        self._model: str | None = None
+        self._until: str | None = None
+        self._named = settings.allowed_hosts
+        self._evaluator = Evaluator(settings, folder, store, chosen.scope, self._beat)
+
+    def run(self) -> None:
+        """Rounds with a pause between them; the pause is as long as the round where that took longer."""
+        server = None
+        if self._chosen.metrics_port is not None:
+            server = HealthServer(
+                self._chosen.metrics_host, self._chosen.metrics_port, self._document, self._named
+            ).start()
+        write_ready_file(self._chosen.ready_file, None if server is None else server.address)
+        _log.info("started")
+        try:
+            while not self._stop.is_set():
+                begun = time.monotonic()
+                self._round()
+                if self._chosen.once:
+                    return
+                self._wait(max(self._chosen.interval, time.monotonic() - begun))
+        finally:
+            if server is not None:
+                server.close()
+
+    def _round(self) -> None:
+        try:
+            report = self._evaluator.round()
+        except (SlowDown, KafkaException, CommandFailed, FileNotFoundError) as error:
+            # Kafka or a file that was merged meanwhile: the next round finds it back. All else ends the process.
+            if self._chosen.once or (isinstance(error, CommandFailed) and error.code != _UNREACHABLE):
+                raise
+            self._away = str(error)
+            _log.warning("waiting", reason=self._away)
+            self._beat()
+            return
+        self._begun, self._away, self._round_at = True, None, time.monotonic()
+        if report is not None:
+            self._model, self._until = report.model, str(report.until)
+        self._beat()
+
+    def _wait(self, seconds: float) -> None:
+        """A pause, during which it is as alive as at work."""
+        deadline = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := deadline - time.monotonic()) > 0:
+            self._stop.wait(min(left, 30.0))
+            self._beat()
+
+    def _beat(self) -> None:
+        self._beat_at = time.monotonic()
+
+    def _document(self) -> dict[str, object]:
+        seen = HealthState(self._begun, self._away, self._beat_at, self._round_at, self._model, self._until)
+        return health_report(time.monotonic(), seen)

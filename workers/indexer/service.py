@@ -1,0 +1,231 @@
+"""The index worker's process: loads the model, prepares the collections, runs the app until a signal or a failure.
+
+Kafka: listing-created, -updated, -retry ─► faust/app ─► pipeline ─► Milvus: rows and tombstones of one model
+         ▲ committed offsets ◄── assignment ◄──┘            │
+         └ listing-indexed, listing-dead-letter, -retry ◄───┘ reporter
+Beside them: lineage_watch (is it still the same log?), lease (is the partition still ours?), health (/health).
+"""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from schemas.fingerprint import Fingerprint
+from streams.clients import await_kafka
+from streams.errors import Broken, CommandFailed, SlowDown
+from streams.groups import index_group
+from streams.hash_key_pin import catalogue_key
+from streams.redaction import shown_address
+from streams.settings import Settings
+from streams.skipped_records import NONE, Skips
+from streams.topics import NEEDED_BY_WORKERS, check
+from workers.images.fingerprint import fingerprint_of
+from workers.images.limits import ImageLimits
+from workers.indexer.config import Capacity
+from workers.indexer.faust.app import IndexApp, make_app
+from workers.indexer.health import WorkerIdentity, serve
+from workers.indexer.lineage import REBUILD, Lineage
+from workers.indexer.partition_offsets import read_partition_offsets
+from workers.indexer.pipeline import Pipeline
+from workers.indexer.start_offsets import set_start_offsets
+from workers.milvus.client import as_command_failure, connect
+from workers.milvus.collection import collection_names, exists, identity, live, prepare
+from workers.milvus.fingerprints import ensure_fingerprint
+from workers.milvus.store import Store
+from workers.models.encoder import Device, SiglipEncoder
+from workers.models.folder import find_model, read_recipe
+from workers.models.protocol import ImageEncoder
+from workers.process.failure_policy import FailurePolicy
+from workers.process.ready_file import write_ready_file
+from workers.process.shutdown import end_within, stop_on_signals
+
+_EXIT_SECONDS = 1.0
+"""The part of the grace time reserved for the exit of the interpreter."""
+TOPICS_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class IndexerOptions:
+    """The options of this worker from the command line, beyond the settings."""
+
+    model: str = ""
+    device: Device = "auto"
+    batch_size: int = 32
+    capacity: Capacity = Capacity()  # noqa: RUF009 - a frozen value
+    limits: ImageLimits = ImageLimits()  # noqa: RUF009 - a frozen value
+    failure_policy: FailurePolicy = FailurePolicy()  # noqa: RUF009 - a frozen value
+    ready_file: Path | None = None
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    accept_offsets: bool = False
+    rebuild: bool = False
+    skips: Skips = NONE
+    grace: float = 15.0
+    """Seconds from SIGTERM to the end of the process."""
+
+
+def run_worker(settings: Settings, options: IndexerOptions) -> None:
+    """Run until SIGTERM or Ctrl-C, then stop cleanly.
+
+    Raises CommandFailed: 2 for a model or a hash key that can't be used, an encoder other than the one that filled the
+    collection, or topics that differ, 3 for services that are
+    away, 1 for a failure on the way (the supervisor starts the worker again).
+    """
+    _check_topics(settings)
+    catalogue_key(settings, make=True)
+    folder = find_model(options.model or settings.model)
+    encoder = SiglipEncoder(folder, read_recipe(folder), device=options.device, batch_size=options.batch_size)
+    run_with(settings, options, encoder, encoder.dimensions, fingerprint_of(encoder))
+
+
+def run_with(
+    settings: Settings,
+    options: IndexerOptions,
+    encoder: ImageEncoder,
+    dimensions: int,
+    fingerprint: Fingerprint | None = None,
+) -> None:
+    """`run_worker` with any encoder; one without a fingerprint is compared with none."""
+    group, model_id = index_group(settings, encoder.recipe.hash12), encoder.recipe.model_id
+    if not options.rebuild:
+        _require_store(settings, model_id, group)
+    store = open_store(settings, model_id, dimensions, fingerprint)
+    with as_command_failure(settings):
+        store_id = identity(store.client, store.collections)
+    set_start_offsets(settings, group, store_id, accept=options.accept_offsets, rebuild=options.rebuild)
+    lineage = Lineage(settings, group, store_id, lambda: identity(store.client, store.collections))
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_run(settings, options, encoder, store, lineage))
+    except (Broken, SlowDown) as broken:
+        raise CommandFailed(f"the index worker stopped: {broken}") from broken
+    except OSError as error:
+        where = error.filename or settings.data
+        raise CommandFailed(f"the index worker can't use {where}: {error.strerror or error}") from error
+
+
+def _require_store(settings: Settings, model_id: str, group: str) -> None:
+    """Refuse to create missing collections for a group that has read something: it has written to them."""
+    with as_command_failure(settings):
+        client, collections = connect(settings), collection_names(settings, model_id)
+        if exists(client, collections):
+            return
+    begun = [place for place in read_partition_offsets(await_kafka(settings), settings, group) if place.has_progress]
+    if begun:
+        first = begun[0]
+        raise CommandFailed(
+            f"Milvus at {shown_address(settings.milvus)} lacks {collections.listings} or {collections.tombstones}, "
+            f"which group {group} has written to: it has read {first.topic} partition {first.partition} up to "
+            f"{first.committed}. They were dropped, or LOOKALIKE_MILVUS is not where they are; nothing was made; if "
+            f"they are gone, {REBUILD}", 2,
+        )  # fmt: skip
+
+
+def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: Fingerprint | None = None) -> Store:
+    """The store of a model's collections, created if they are missing; warns if another model is live.
+
+    Raises CommandFailed: 2 if another encoder filled them, 3 if Milvus is unavailable.
+    """
+    client = connect(settings)
+    with as_command_failure(settings):
+        collections = prepare(client, settings, model_id, dimensions)
+        if fingerprint is not None:
+            ensure_fingerprint(client, settings, collections, fingerprint)
+        try:
+            current = live(client, settings)
+        except Broken as error:  # others read by the alias; what is written here goes to the collection by name
+            _log.warning("alias_moved", error=str(error))
+            current = None
+    if current is not None and current.listings != collections.listings:
+        _log.warning("another_model_is_live", live=current.model_id, indexing_into=collections.listings)
+    return Store(client, collections)
+
+
+async def _run(
+    settings: Settings, options: IndexerOptions, encoder: ImageEncoder, store: Store, lineage: Lineage
+) -> None:  # fmt: skip
+    began_at = time.monotonic()
+    index = IndexApp(
+        make_app(settings, encoder.recipe.hash12),
+        settings,
+        lineage,
+        options.capacity,
+        options.failure_policy,
+        options.skips,
+    )
+    index.pipeline = Pipeline(
+        settings, encoder, store, index.fail, options.limits, options.capacity, options.failure_policy, index.lease
+    )
+    stop = stop_on_signals()
+    server, health = await _serve(
+        settings, options, WorkerIdentity(encoder.recipe.model_id, store.collections.listings, began_at), index
+    )
+    index.pipeline.start()
+    if server is not None:
+        index.start_lag_metrics()
+    waits: list[asyncio.Future[Any]] = [
+        asyncio.create_task(index.app.start()),
+        asyncio.create_task(stop.wait()),
+        asyncio.create_task(_report_ready(index, options.ready_file, health)),
+        asyncio.create_task(index.app.wait_until_stopped()),
+    ]
+    started, stopped, _, crashed = waits
+    try:
+        await asyncio.wait([started, stopped, index.failure], return_when=asyncio.FIRST_COMPLETED)
+        if started.done():
+            started.result()
+            group, in_hand = index_group(settings, encoder.recipe.hash12), options.capacity.max_in_flight
+            _log.info("started", group=group, into=store.collections.listings, in_hand=in_hand)
+        await asyncio.wait([stopped, crashed, index.failure], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked_at = time.monotonic()
+        end_within(options.grace, lambda: 0 if stop.is_set() and not index.failure.done() else 1)
+        failing = sys.exc_info()[0] is not None or index.failure.done()
+        try:
+            await index.close(options.grace - _EXIT_SECONDS)
+        except Exception as error:
+            if not failing:
+                raise
+            _log.warning("not_closed", error=repr(error))  # of what began half way; why it ends is said below
+        if server is not None:
+            await server.cleanup()
+        for task in waits:
+            task.cancel()
+        _log.info("ended", seconds=round(time.monotonic() - asked_at, 1))
+    if index.failure.done():
+        index.failure.result()
+    if not stop.is_set():
+        raise Broken(await asyncio.to_thread(index.end_reason))
+
+
+async def _serve(
+    settings: Settings, options: IndexerOptions, who: WorkerIdentity, index: IndexApp
+) -> tuple[web.AppRunner | None, str | None]:
+    if options.metrics_port is None:
+        return None, None
+    return await serve(options.metrics_host, options.metrics_port, who, index.health_state, settings.allowed_hosts)
+
+
+async def _report_ready(index: IndexApp, ready_file: Path | None, health: str | None) -> None:
+    await index.assigned.wait()
+    await asyncio.to_thread(write_ready_file, ready_file, health)
+
+
+def _check_topics(settings: Settings) -> None:
+    """Wait up to `TOPICS_SECONDS` for the topics to be created, then require them (CommandFailed, 2)."""
+    needed = {settings.named(name) for name in NEEDED_BY_WORKERS}
+    deadline = time.monotonic() + TOPICS_SECONDS
+    while True:
+        wrong = [each for each in check(settings) if each.name in needed and each.serious and not each.ok]
+        if not wrong:
+            return
+        if any(each.partitions for each in wrong) or time.monotonic() > deadline:
+            raise CommandFailed(f"topic {wrong[0].name}: {wrong[0].problem}", 2)
+        time.sleep(0.2)

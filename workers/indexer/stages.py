@@ -1,0 +1,115 @@
+"""The stage threads: each repeats one step; the first failure of any stops all."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from streams.errors import SlowDown
+from workers.indexer.availability import Availability
+from workers.indexer.config import Capacity
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+POLL_SECONDS = 0.05
+_BACK_OFF = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Backoff in seconds while a service is unavailable; the last is repeated, so recovery is noticed within 5 s."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Stopped(Exception):
+    """The pipeline is stopping: events in flight are left to the next worker."""
+
+
+class Stages:
+    """Starts and stops the threads, and reports the failure that ends them."""
+
+    def __init__(
+        self, capacity: Capacity, on_failure: Callable[[BaseException], None], availability: Availability | None = None
+    ) -> None:
+        self.capacity = capacity
+        self.stopping = threading.Event()
+        self.availability = availability or Availability()
+        self._on_failure = on_failure
+        self._threads: list[threading.Thread] = []
+
+    def run(self, name: str, step: Callable[[], None]) -> None:
+        """Repeat `step` on a thread of its own until `stop`."""
+
+        def loop() -> None:
+            try:
+                while not self.stopping.is_set():
+                    step()
+            except Stopped:
+                pass
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it must be seen and must end the worker
+                self.fail(error)
+
+        thread = threading.Thread(target=loop, name=f"index-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop all threads and report an unexpected error: the process must end."""
+        self.stopping.set()
+        self._on_failure(error)
+
+    def retry_while_unavailable(self, what: str, call: Callable[[], Result]) -> Result:
+        """The result of `call`, retried with backoff while it raises SlowDown; raises Stopped on `stop`."""
+        tries = 0
+        try:
+            while True:
+                try:
+                    result = call()
+                except SlowDown as away:
+                    wait = away.retry_after or _BACK_OFF[min(tries, len(_BACK_OFF) - 1)]
+                    tries += 1
+                    self.availability.away(what, str(away)[:300])
+                    _log.warning("waiting", on=what, error=str(away)[:300], tries=tries, seconds=wait)
+                    if self.stopping.wait(wait):
+                        raise Stopped from None
+                else:
+                    if tries:
+                        _log.info("back", on=what, tries=tries)
+                    return result
+        finally:  # any other error is an answer too
+            if tries:
+                self.availability.back(what)
+
+    def stop(self, seconds: float) -> bool:
+        """Wait for each thread to finish its step, at most `seconds` in all; returns whether all have."""
+        self.stopping.set()
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+
+def drain_batch(source: "queue.SimpleQueue[Item]", limit: int, *, wait: float = 0.0) -> list[Item]:
+    """Up to `limit` items: those ready now and, if fewer, those that arrive within `wait` seconds.
+
+    Waits up to `POLL_SECONDS` for the first; returns an empty list if none comes.
+    """
+    try:
+        items = [source.get(timeout=POLL_SECONDS)]
+    except queue.Empty:
+        return []
+    deadline = time.monotonic() + wait
+    while len(items) < limit:
+        try:
+            items.append(source.get_nowait())
+        except queue.Empty:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                items.append(source.get(timeout=left))
+            except queue.Empty:
+                break
+    return items

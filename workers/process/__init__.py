@@ -1,0 +1,1 @@
+"""What every service process shares: shutdown, health server, ready file, failure policy and dead-letter limit."""

@@ -1,0 +1,19 @@
+"""The ready file: tells the supervisor that a process is ready, and the URL of its `/health`."""
+
+import json
+from pathlib import Path
+
+from streams.local_files import local_file
+
+
+def write_ready_file(file: Path | None, health: str | None) -> None:
+    """Write the URL of `/health` to the ready file, if there is one; atomically, so that nobody reads half of it.
+
+    Raises CommandFailed (1) if it can't be written.
+    """
+    if file is None:
+        return
+    new = file.with_name(f"{file.name}.new")
+    with local_file(file, "remove it"):
+        new.write_text(json.dumps({"health": health}))
+        new.replace(file)

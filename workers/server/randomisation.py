@@ -1,0 +1,26 @@
+"""Which shelves are drawn and how: decided by chance alone, before anything is searched."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from workers.server.exploration import Exploration
+from workers.server.seeded_random import SeededRandom
+
+Drawn = Literal["no", "swap", "shuffle", "interleave"]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The operator's choice: of all shelves, `interleave` and `explore`, each 0 … 1, together at most 1."""
+
+    interleave: float = 0.0
+    explore: float = 0.0
+    how: Exploration = field(default_factory=Exploration)
+
+
+def plan(lots: SeededRandom, shares: Shares) -> Drawn:
+    """How the order of this request's shelf is drawn."""
+    share = lots.uniform("plan")
+    if share < shares.interleave:
+        return "interleave"
+    return shares.how.kind if share < shares.interleave + shares.explore else "no"
