@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     from workers.operations.search import Asker as Searcher
 
 __all__ = [
-    "Answer", "Delivered", "ListingEvent", "LookalikeError", "Neighbor", "Publisher", "SearchOptions", "Searcher",
-    "Settings", "json_schema", "read_settings",
-]  # fmt: skip
+    "Answer",
+    "Delivered",
+    "ListingEvent",
+    "LookalikeError",
+    "Neighbor",
+    "Publisher",
+    "SearchOptions",
+    "Searcher",
+    "Settings",
+    "json_schema",
+    "read_settings",
+]
 
 _DEFINED = {
     "Answer": "workers.operations.search:Answer",

@@ -124,8 +124,13 @@ class Cancel(_Action):
 
 Interaction = Annotated[Shelf | Seen | Click | Like | Purchase | Cancel, Field(discriminator="event")]
 KINDS: dict[str, type[Event]] = {
-    "shelf": Shelf, "seen": Seen, "click": Click, "like": Like, "purchase": Purchase, "cancel": Cancel,
-}  # fmt: skip
+    "shelf": Shelf,
+    "seen": Seen,
+    "click": Click,
+    "like": Like,
+    "purchase": Purchase,
+    "cancel": Cancel,
+}
 
 _ANY: TypeAdapter[Shelf | Seen | Click | Like | Purchase | Cancel] = TypeAdapter(Interaction)
 

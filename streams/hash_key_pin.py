@@ -52,8 +52,9 @@ def _own(settings: Settings, pinned: str | None, *, make: bool) -> HashKey:
     if pinned is not None and not settings.hash_key.get_secret_value() and not key_file(settings).exists():
         raise CommandFailed(
             f"LOOKALIKE_HASH_KEY is not set and {key_file(settings)} is not there; this catalogue's key has the "
-            f"fingerprint {pinned}: set the variable to that key, or bring the file from the machine that has it", 2,
-        )  # fmt: skip
+            f"fingerprint {pinned}: set the variable to that key, or bring the file from the machine that has it",
+            2,
+        )
     return read_hash_key(settings, make=make and pinned is None)
 
 
@@ -79,9 +80,7 @@ def pinned_key_id(settings: Settings) -> str | None:
 def _pin(settings: Settings, key: HashKey) -> str:
     """Pin our key if no other was quicker; the fingerprint that is pinned then."""
     for _ in range(_TRIES):
-        own = producer(
-            settings, transactional_id=settings.named("lookalike-hash-key"), transaction_timeout_ms=60_000
-        )  # fmt: skip
+        own = producer(settings, transactional_id=settings.named("lookalike-hash-key"), transaction_timeout_ms=60_000)
         try:
             own.init_transactions(_SECONDS)  # what another one left half done is finished or undone after this
             if (pinned := pinned_key_id(settings)) is not None:

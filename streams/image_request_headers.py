@@ -14,10 +14,23 @@ from pydantic import SecretStr
 OPEN = {"accept", "accept-language", "from", "referer", "user-agent"}
 """Headers that any host may see. All others may hold a secret: they go to hosts that are named, and no further."""
 _OURS = {
-    "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "if-modified-since",
-    "if-none-match", "keep-alive", "proxy-authorization", "proxy-connection", "range", "te", "trailer",
-    "transfer-encoding", "upgrade",
-}  # fmt: skip
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "if-modified-since",
+    "if-none-match",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 """Headers that decide how an answer is read: they are not the operator's to choose."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,8000}[\x21-\x7e])?")
@@ -52,12 +65,13 @@ def check_headers(host: str, headers: dict[str, SecretStr]) -> None:
                 f"{host}: the value of {name} is not 1 to 8,002 printable ASCII characters without a space at an end"
             )
         if host.partition(":")[0] == "*" and name.lower() not in OPEN:
-            raise ValueError(f"{name} would go to every host: name the hosts that may see it, as in img.example.com or "
-                             "*.example.com")  # fmt: skip
+            raise ValueError(
+                f"{name} would go to every host: name the hosts that may see it, as in img.example.com or *.example.com"
+            )
 
 
 def as_json(headers: Headers) -> str:
     """The setting's text again, for the environment of a child process."""
-    return json.dumps({
-        host: {name: value.get_secret_value() for name, value in each.items()} for host, each in headers.items()
-    })  # fmt: skip
+    return json.dumps(
+        {host: {name: value.get_secret_value() for name, value in each.items()} for host, each in headers.items()}
+    )

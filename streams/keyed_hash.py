@@ -48,8 +48,9 @@ def read_hash_key(settings: Settings, *, make: bool = False) -> HashKey:
     if not key:
         raise CommandFailed(
             f"LOOKALIKE_HASH_KEY is not set and {key_file(settings)} is not there: without the key that listings were "
-            "erased with, nobody can tell which they are", 2,
-        )  # fmt: skip
+            "erased with, nobody can tell which they are",
+            2,
+        )
     if len(key) < _LEAST:
         raise CommandFailed(f"LOOKALIKE_HASH_KEY: at least {_LEAST} characters, or it could be guessed", 2)
     return HashKey(key)

@@ -23,8 +23,10 @@ from streams.waiting_events import oldest_unread, waiting_events
 
 # For some seconds after a broker has started, or while a group moves to another one.
 _COORDINATOR_COMES = {
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
-}  # fmt: skip
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 _FIRST_MS = 946_684_800_000
@@ -129,16 +131,14 @@ def _group_lag(
     said = commits(settings, group, {*own, *others})
     committed = {place: each.offset for place, each in said.items()}
     topics = {topic for topic, _ in (*own, *committed)}
-    places = sorted(
-        place for place in {*own, *others} if place[0] in topics and (only is None or place in only)
-    )  # fmt: skip
+    places = sorted(place for place in {*own, *others} if place[0] in topics and (only is None or place in only))
     starts, ends = offsets(client, places, OffsetSpec.earliest()), offsets(client, places, OffsetSpec.latest())
     ids = topic_ids(client, {topic for topic, _ in places})
     # Of a topic that was made anew nothing is done, whatever the number says.
     anew = {place for place in places if place in said and difference(said[place].identity, ids[place[0]], {})}
     read_from = {
         place: starts[place] if place in anew else max(committed.get(place) or 0, starts[place]) for place in places
-    }  # fmt: skip
+    }
     behind = {place: offset for place, offset in read_from.items() if ends[place] > offset}
     oldest = oldest_unread(settings, behind)
     now, retry = time.time(), settings.named(RETRY)
@@ -148,16 +148,23 @@ def _group_lag(
     for place in places:
         left = ends[place] - read_from[place] if place in oldest else 0
         ahead = said[place].identity.ahead if committed.get(place) == read_from[place] and place not in anew else 0
-        found.append(PartitionLag(
-            group, *place, committed.get(place), ends[place], left,
-            age(oldest[place], now) if place in oldest else None, *shares(left, ahead, waiting.get(place, 0)),
-        ))  # fmt: skip
+        found.append(
+            PartitionLag(
+                group,
+                *place,
+                committed.get(place),
+                ends[place],
+                left,
+                age(oldest[place], now) if place in oldest else None,
+                *shares(left, ahead, waiting.get(place, 0)),
+            )
+        )
     return found, max((each.identity.at for each in said.values()), default=0)
 
 
 def committed_offsets(
     settings: Settings, group: str, places: Iterable[PartitionId], seconds: float = 15.0
-) -> dict[PartitionId, int]:  # fmt: skip
+) -> dict[PartitionId, int]:
     """What a group has committed of these partitions; no entry where nothing is. As `commits`."""
     return {place: each.offset for place, each in commits(settings, group, places, seconds).items()}
 
@@ -181,8 +188,9 @@ def commits(
         consumer.close()
     return {
         (each.topic, each.partition): Commit(each.offset, read_identity(metadata_of(each)))
-        for each in found if each.offset >= 0
-    }  # fmt: skip
+        for each in found
+        if each.offset >= 0
+    }
 
 
 def _committed(consumer: Consumer, wanted: list[TopicPartition], seconds: float) -> list[TopicPartition]:

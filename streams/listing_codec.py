@@ -55,8 +55,11 @@ def decode_listing(record: Record) -> ListingEvent:
 def _removal(record: Record, key: str) -> ListingEvent:
     """A null value removes the listing; its version can only come from the header, never from a clock."""
     if name := unreadable(record.headers):
-        raise BadMessage("deserialize", f"a null value must carry the header version; the header name {name[:200]} "
-                         "is not UTF-8, and no header can be read")  # fmt: skip
+        raise BadMessage(
+            "deserialize",
+            f"a null value must carry the header version; the header name {name[:200]} "
+            "is not UTF-8, and no header can be read",
+        )
     # Up to a NUL, as librdkafka's clients read a name.
     text = {name.partition("\0")[0]: value for name, value in record.headers}.get("version") or b""
     if not _NUMBER.fullmatch(text):

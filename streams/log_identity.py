@@ -60,10 +60,12 @@ class Identity:
         '{"topic":"AbC","before":[[7,1700000000000,"0f"]]}'
         """
         said = {
-            "topic": self.topic_id, "store": self.store,
+            "topic": self.topic_id,
+            "store": self.store,
             "before": [[each.offset, each.timestamp, each.digest] for each in self.marks],
-            "ahead": self.ahead, "at": self.at,
-        }  # fmt: skip
+            "ahead": self.ahead,
+            "at": self.at,
+        }
         return json.dumps({name: value for name, value in said.items() if value}, separators=(",", ":"))
 
 

@@ -97,9 +97,14 @@ class Publisher:
         return self.delivered
 
     def _send(
-        self, topic: str, key: str | bytes | None, value: bytes | None, headers: RawHeaders, partition: int = -1,
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        headers: RawHeaders,
+        partition: int = -1,
         too_large: Callable[[], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         pairs = cast("list[tuple[str, str | bytes | None]]", headers)
         delivered = self._on_delivery if too_large is None else partial(self._on_delivery, too_large=too_large)
         while True:

@@ -34,9 +34,13 @@ class Replayed:
     def document(self) -> dict[str, Any]:
         """As `lookalike dead-letters replay --json` shows it."""
         return {
-            "matched": self.matched, "by_reason": dict(self.by_reason.most_common()), "replayed": self.replayed,
-            "failed": self.failed, "not_replayable": self.not_replayable, "errors": self.errors,
-        }  # fmt: skip
+            "matched": self.matched,
+            "by_reason": dict(self.by_reason.most_common()),
+            "replayed": self.replayed,
+            "failed": self.failed,
+            "not_replayable": self.not_replayable,
+            "errors": self.errors,
+        }
 
 
 def replay(

@@ -72,9 +72,12 @@ def retry_state(record: Record) -> RetryState:
         for name in ("attempts", "tries", "looks", "not-before")
     }
     return RetryState(
-        numbers["attempts"], numbers["tries"], numbers["looks"], numbers["not-before"],
+        numbers["attempts"],
+        numbers["tries"],
+        numbers["looks"],
+        numbers["not-before"],
         refetch=headers.get("refetch") == "1",
-    )  # fmt: skip
+    )
 
 
 def first_source(record: Record) -> Source:

@@ -36,9 +36,11 @@ class TakedownFollower:
     """A thread that keeps `takedowns` as the topic is; `on_news` is told of what is taken down, on that thread."""
 
     def __init__(
-        self, settings: Settings, on_news: Callable[[list[Takedown]], None] = lambda _: None,
+        self,
+        settings: Settings,
+        on_news: Callable[[list[Takedown]], None] = lambda _: None,
         key: HashKey | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.takedowns = Takedowns(lambda: read_hash_key(settings))
         self.failure: CommandFailed | None = None
         """What ended it: another hash key than the one listings were erased with, or `key` is not the pinned one."""

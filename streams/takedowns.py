@@ -175,8 +175,9 @@ class Takedowns:
         if self._pin.key_id not in (None, self._key.key_id):
             raise CommandFailed(
                 f"LOOKALIKE_HASH_KEY is not the key that listings were erased with (ours is {self._key.key_id}, theirs "
-                f"{self._pin.key_id}): set it to that key, or what was erased would come back", 2,
-            )  # fmt: skip
+                f"{self._pin.key_id}): set it to that key, or what was erased would come back",
+                2,
+            )
 
 
 def _erased_to(entry: Takedown) -> int:
@@ -223,9 +224,11 @@ def write_takedowns(settings: Settings, entries: Iterable[tuple[str, Takedown | 
     for key, entry in entries:
         value = None if entry is None else entry.model_dump_json(exclude_none=True).encode()
         sender.produce(
-            settings.named(TAKEDOWN), value, key,
+            settings.named(TAKEDOWN),
+            value,
+            key,
             on_delivery=lambda error, _: failures.append(error) if error is not None else None,
-        )  # fmt: skip
+        )
     left = sender.flush(15)
     if failures and is_refused(failures[0]):
         raise CommandFailed(f"nothing was taken down: Kafka refused it: {refusal(failures[0])}")

@@ -23,9 +23,13 @@ Keep = Callable[[str, bytes | None], bool]
 _read_headers = methodcaller("headers")
 """Not `message.headers()`: CPython specialises that call, and then looks for no exception beside a result."""
 _LEADER_CHANGES = (
-    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE,
-    KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE,
-)  # fmt: skip
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+)
 """What a partition answers for a moment after its topic was made, its leader changed or its broker restarted."""
 _NO_SUCH_PLACE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
@@ -120,8 +124,10 @@ def partitions(
     names = list(map(settings.named, topics))
     missing = [name for name in names if name not in there]
     if missing and gone == "refused" and any(settings.named(topic.name) in there for topic in TOPICS):
-        raise CommandFailed(f"topic {missing[0]} is gone, and what was in it can't be told; "
-                            "`lookalike topics create` makes a new one", 3)  # fmt: skip
+        raise CommandFailed(
+            f"topic {missing[0]} is gone, and what was in it can't be told; `lookalike topics create` makes a new one",
+            3,
+        )
     return [(name, partition) for name in names if name in there for partition in there[name].partitions]
 
 

@@ -157,7 +157,8 @@ def _compare(
     if topic.name == TAKEDOWN and partitions != topic.partitions:
         return TopicReport(name, partitions, policy, "it must have one partition: only the first is read")
     differs = [
-        f"{each} is {config.get(each)}, should be {value}" for each, value in topic.config.items()
+        f"{each} is {config.get(each)}, should be {value}"
+        for each, value in topic.config.items()
         if config.get(each) != value
-    ]  # fmt: skip
+    ]
     return TopicReport(name, partitions, policy, "; ".join(differs), serious=False)

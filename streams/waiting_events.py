@@ -53,9 +53,12 @@ def waiting_events(
 
 
 def _read(
-    settings: Settings, starts: Mapping[PartitionId, int], take: Callable[[PartitionId, Message], bool], seconds: float,
+    settings: Settings,
+    starts: Mapping[PartitionId, int],
+    take: Callable[[PartitionId, Message], bool],
+    seconds: float,
     more: Mapping[str, Any],
-) -> set[PartitionId]:  # fmt: skip
+) -> set[PartitionId]:
     """Hand on each record until `take` has enough of its partition, or its end is reached; returns the others.
 
     Raises KafkaException.

@@ -77,9 +77,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     machine: dict[str, Any] = {
-        "cores": os.cpu_count(), "load_before": round(load, 2), "python": platform.python_version(),
-        "system": platform.platform(terse=True), "seconds": round(time.monotonic() - started), "quick": chosen.quick,
-    }  # fmt: skip
+        "cores": os.cpu_count(),
+        "load_before": round(load, 2),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "seconds": round(time.monotonic() - started),
+        "quick": chosen.quick,
+    }
     if chosen.as_json:
         text = json.dumps({"machine": machine, "figures": [each.document() for each in figures]}, indent=2)
     else:

@@ -87,9 +87,14 @@ def ground(*, quick: bool, backlog: int) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="lookalike-bench-") as name:
         folder, image_port = Path(name), free_port()
         settings = Settings(
-            kafka=f"127.0.0.1:{free_port()}", milvus=f"http://127.0.0.1:{free_port()}", data=folder / "data",
-            image_hosts=(f"127.0.0.1:{image_port}",), prefix="", kafka_config={}, model="",
-        )  # fmt: skip
+            kafka=f"127.0.0.1:{free_port()}",
+            milvus=f"http://127.0.0.1:{free_port()}",
+            data=folder / "data",
+            image_hosts=(f"127.0.0.1:{image_port}",),
+            prefix="",
+            kafka_config={},
+            model="",
+        )
         bench = Bench(settings, folder, f"http://127.0.0.1:{image_port}", quick, backlog)
         count = bench.pick(300, 100)
         mean = pictures.make(folder / "pictures", count)

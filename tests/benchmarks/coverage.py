@@ -64,8 +64,11 @@ def site(truth: str, seed: int) -> Intervals:
     """What is told of one site."""
     found = evaluate(shelves(truth, np.random.default_rng([seed, list(TRUTHS).index(truth)])), CHOICE)
     told = {name: found[name] for name in (IPS, CLIPPED, NAIVE)}
-    return {name: (each.value, each.interval.low, each.interval.high)
-            for name, each in told.items() if isinstance(each, Told)}  # fmt: skip
+    return {
+        name: (each.value, each.interval.low, each.interval.high)
+        for name, each in told.items()
+        if isinstance(each, Told)
+    }
 
 
 def shelves(truth: str, draws: np.random.Generator) -> Shelves:
@@ -80,10 +83,12 @@ def shelves(truth: str, draws: np.random.Generator) -> Shelves:
     clicked = _clicked(truth, np.take_along_axis(attracts, order, axis=1), draws)
     names = draws.integers(1, 1 << 63, USERS).astype(np.uint64)  # so that each run has other weights
     return make_shelves(
-        order + 1, grade=clicked, user=names[user],
+        order + 1,
+        grade=clicked,
+        user=names[user],
         propensity=np.where(shuffled[:, None], np.full(PLACES, 1 / PLACES), np.nan),
         drawn=np.where(shuffled, DRAWN.index("shuffle"), DRAWN.index("no")),
-    )  # fmt: skip
+    )
 
 
 def _clicked(truth: str, attracts: Floats, draws: np.random.Generator) -> Flags:

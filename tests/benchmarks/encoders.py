@@ -12,9 +12,15 @@ DIMENSIONS = 768
 """SigLIP B/16's: what a row weighs matters for the writes."""
 
 RECIPE = Recipe(
-    name="bench", weights="0" * 64, height=256, width=256, resample=2, rescale=1 / 255,
-    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-)  # fmt: skip
+    name="bench",
+    weights="0" * 64,
+    height=256,
+    width=256,
+    resample=2,
+    rescale=1 / 255,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
 """SigLIP B/16-256's preprocessing."""
 
 

@@ -23,11 +23,17 @@ def main(folder: str, since: str, until: str, report: str) -> None:
     found = figures(merge_days(stats for _, stats in folder_stats(days)))
     told = {name: each for name, each in found.by_slice["all", ""].items() if isinstance(each, Figure)}
     times = resource.getrusage(resource.RUSAGE_SELF)
-    Path(report).write_text(json.dumps({
-        "figures": {name: [each.value, each.interval.low, each.interval.high] for name, each in told.items()},
-        "shelves": told["DCG@5"].shelves, "replicates": USUAL.replicates, "cpu": times.ru_utime + times.ru_stime,
-        "peak": times.ru_maxrss * 1024,
-    }))  # fmt: skip
+    Path(report).write_text(
+        json.dumps(
+            {
+                "figures": {name: [each.value, each.interval.low, each.interval.high] for name, each in told.items()},
+                "shelves": told["DCG@5"].shelves,
+                "replicates": USUAL.replicates,
+                "cpu": times.ru_utime + times.ru_stime,
+                "peak": times.ru_maxrss * 1024,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ def _folder(bench: Bench, folder: Path, shelves: int) -> list[Figure]:
     wall, cpu, peak, load = [], [], [], os.getloadavg()[0]
     for _ in range(bench.pick(5, 2)):
         started = time.monotonic()
-        told = bench.run(".evaluate_folder", str(folder), str(since), str(since + timedelta(days=DAYS)),
-                         settings=bench.settings)  # fmt: skip
+        told = bench.run(
+            ".evaluate_folder", str(folder), str(since), str(since + timedelta(days=DAYS)), settings=bench.settings
+        )
         wall.append(time.monotonic() - started)
         cpu.append(told["cpu"])
         peak.append(told["peak"] / 2**30)
@@ -50,8 +51,14 @@ def _folder(bench: Bench, folder: Path, shelves: int) -> list[Figure]:
 def _beside(bench: Bench, folder: Path) -> list[Figure]:
     count, rounds = bench.pick(100_000, 20_000), bench.pick(9, 5)
     bench.say(f"(i) measures of {count:,} shelves, ours and ranx's")
-    told = bench.run(".measures_beside", str(folder), str(recorded.FIRST_DAY.date()), str(count), str(rounds),
-                     settings=bench.settings)  # fmt: skip
+    told = bench.run(
+        ".measures_beside",
+        str(folder),
+        str(recorded.FIRST_DAY.date()),
+        str(count),
+        str(rounds),
+        settings=bench.settings,
+    )
     rates = {who: tuple(count / seconds for seconds in told[who]) for who in ("ours", "ranx")}
     times = tuple(one / other for one, other in zip(rates["ours"], rates["ranx"], strict=True))
     what = "nDCG@5, P@1, P@3, MRR@10"

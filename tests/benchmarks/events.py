@@ -30,11 +30,20 @@ def price_changes(before: Iterable[ListingEvent], version: int) -> list[ListingE
 
 def _listing(number: int, url: str, version: int, price: int) -> ListingEvent:
     return ListingEvent(
-        event="listing-created" if version == 1 else "listing-updated", listing_id=f"m{number:06}", version=version,
-        status="on_sale", title=f"Canvas sneakers {number}, hardly worn", category=("fashion", "shoes", "sneakers"),
-        description="Bought last spring, worn twice. " * 4, brand="Example", price_minor=price, currency="JPY",
-        seller_id=f"u{number % 997}", image_urls=(url,), attributes={"market": "JP", "size_cm": 26},
-    )  # fmt: skip
+        event="listing-created" if version == 1 else "listing-updated",
+        listing_id=f"m{number:06}",
+        version=version,
+        status="on_sale",
+        title=f"Canvas sneakers {number}, hardly worn",
+        category=("fashion", "shoes", "sneakers"),
+        description="Bought last spring, worn twice. " * 4,
+        brand="Example",
+        price_minor=price,
+        currency="JPY",
+        seller_id=f"u{number % 997}",
+        image_urls=(url,),
+        attributes={"market": "JP", "size_cm": 26},
+    )
 
 
 def publish(settings: Settings, events: Iterable[ListingEvent]) -> float:

@@ -43,9 +43,15 @@ def _tell_outcomes(settings: Settings, model_id: str, count: int) -> None:
     for number in range(count):
         listing_id = f"m{number:06}"
         outcome = Outcome(
-            listing_id=listing_id, version=1, outcome="indexed", model=model_id, encoded=True, event_to_visible_ms=1,
-            source=Source(topic=settings.named(CREATED), partition=0, offset=number), stages_ms=StagesMs(),
-        )  # fmt: skip
+            listing_id=listing_id,
+            version=1,
+            outcome="indexed",
+            model=model_id,
+            encoded=True,
+            event_to_visible_ms=1,
+            source=Source(topic=settings.named(CREATED), partition=0, offset=number),
+            stages_ms=StagesMs(),
+        )
         sender.produce(settings.named(INDEXED), outcome.model_dump_json().encode(), listing_id)
         if number % 10_000 == 0:
             sender.flush(30)
@@ -57,8 +63,11 @@ def _timed(settings: Settings, listing_id: str) -> float:
     started = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-m", "workers.cli", "explain", listing_id, "--json"],
-        env=child_environment(settings), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=child_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     seconds = time.perf_counter() - started
     if ended.returncode != 0 or f'"{listing_id}"' not in ended.stdout:
         raise Failed(f"explain {listing_id} ended with {ended.returncode}: {ended.stderr[-300:]}")

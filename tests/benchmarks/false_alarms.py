@@ -64,11 +64,16 @@ def measure(bench: Bench) -> list[Figure]:
     figures = [
         Figure(PART, "concurrent: mean days until a false alarm", "days", (float(found.runs.mean()),), length, note),
         *(
-            Figure(PART, f"concurrent: false alarm within {limit} days", "share", (found.within(limit),),
-                   note=f"at most {limit / length:.2f} is stated")
+            Figure(
+                PART,
+                f"concurrent: false alarm within {limit} days",
+                "share",
+                (found.within(limit),),
+                note=f"at most {limit / length:.2f} is stated",
+            )
             for limit in (30, 90, 365)
         ),
-    ]  # fmt: skip
+    ]
     for shock in (0.01, 0.02, 0.04):
         hit = run_lengths(bench, bench.pick(300, 60), days // 2, length, shock=shock, seed=12)
         note = f"cut at {days // 2} days; 95 % {hit.interval[0]:.0f}–{hit.interval[1]:.0f}; not assumed, so no aim"

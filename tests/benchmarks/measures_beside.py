@@ -54,8 +54,9 @@ def _for_ranx(shelves: Shelves) -> tuple[Any, Any]:
     """Ids by place, scores that fall from place to place, names that sort as rows do."""
     names = [f"{row:08}" for row in range(len(shelves))]
     places = [f"d{place}" for place in range(shelves.width)]
-    grades = {name: dict(zip(places, mine, strict=True))
-              for name, mine in zip(names, shelves.grade.tolist(), strict=True)}  # fmt: skip
+    grades = {
+        name: dict(zip(places, mine, strict=True)) for name, mine in zip(names, shelves.grade.tolist(), strict=True)
+    }
     falling = {place: float(-rank) for rank, place in enumerate(places)}
     return ranx.Qrels(grades), ranx.Run(dict.fromkeys(names, falling))
 

@@ -107,11 +107,17 @@ def _nothing(_world: World) -> None:
 
 
 NUISANCES: dict[str, Callable[[World], None]] = {
-    "nothing": _nothing, "a holiday that earlier years know": _holiday,
-    "a holiday, no earlier year": _unknown_holiday, "a slow season": _slow_season, "heavy users": _heavy_users,
-    "bots": _bots, "late labels": _late_labels, "a promotion bump": _promotion_bump, "a mix shift": _mix_shift,
+    "nothing": _nothing,
+    "a holiday that earlier years know": _holiday,
+    "a holiday, no earlier year": _unknown_holiday,
+    "a slow season": _slow_season,
+    "heavy users": _heavy_users,
+    "bots": _bots,
+    "late labels": _late_labels,
+    "a promotion bump": _promotion_bump,
+    "a mix shift": _mix_shift,
     "a layout change": _layout,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -183,12 +189,14 @@ def _signs(world: World, evidence: Sequence[Day], reading: Reading, draws: np.ra
     releases = world.signs.get("releases", ())
     same = Change(before=1.0, after=1.0)
     return Signals(
-        live="m", promoted=FIRST,
+        live="m",
+        promoted=FIRST,
         recording=Recording(
             shelves_a_day=same, joined=same, actions_a_shelf=Change(before=1.0, after=1 - drop), sample_ratio_p=0.5
         ),
         index=Index(lag_seconds=5.0, sold_shown=Change(before=0.001, after=0.001)),
-        recall=Recall(recall=same, mixed=0.0), releases=releases,
+        recall=Recall(recall=same, mixed=0.0),
+        releases=releases,
         traffic=Traffic(suspicious=Change(before=0.01, after=0.01 + caught * noticed), drop_without=without),
         season=season,
-    )  # fmt: skip
+    )

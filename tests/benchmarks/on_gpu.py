@@ -34,11 +34,17 @@ from workers.models.folder import find_model, read_recipe
 from workers.models.loading import load_siglip
 
 SIZES = {
-    "B/16-256": (256, 16, {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-                           "intermediate_size": 3_072}),
-    "so400m/14-384": (378, 14, {"hidden_size": 1_152, "num_hidden_layers": 27, "num_attention_heads": 16,
-                                "intermediate_size": 4_304}),
-}  # fmt: skip
+    "B/16-256": (
+        256,
+        16,
+        {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3_072},
+    ),
+    "so400m/14-384": (
+        378,
+        14,
+        {"hidden_size": 1_152, "num_hidden_layers": 27, "num_attention_heads": 16, "intermediate_size": 4_304},
+    ),
+}
 """Side and patch in pixels, and the vision tower, of SigLIP's published sizes."""
 PEAK_TFLOPS = {"H100": 989.0, "H200": 989.0, "A100": 312.0}
 """Dense bf16, as their makers state them."""
@@ -59,8 +65,13 @@ def write_model(folder: Path, name: str) -> Path:
     texts = {**vision, "num_hidden_layers": 1, "vocab_size": 1_000}
     config = SiglipConfig(vision_config={**vision, "image_size": size, "patch_size": patch}, text_config=texts)
     SiglipModel(config).save_pretrained(folder)
-    processor = {"size": {"height": size, "width": size}, "resample": 2, "rescale_factor": 1 / 255,
-                 "image_mean": [0.5] * 3, "image_std": [0.5] * 3}  # fmt: skip
+    processor = {
+        "size": {"height": size, "width": size},
+        "resample": 2,
+        "rescale_factor": 1 / 255,
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     return folder
 
@@ -108,8 +119,15 @@ def float_types(name: str, folder: Path, device: str, count: int) -> bool:
     exact._model = load_siglip(folder).eval()  # what was rounded to bf16 once would not be fp32 again
     exact.float_type = torch.float32
     cosines = (fast.encode(pictures) * exact.encode(pictures)).sum(axis=1)
-    say("float types", model=name, device=device, float_type=str(fast.float_type), pictures=count,
-        least_cosine=round(float(cosines.min()), 6), median=round(float(np.median(cosines)), 6))  # fmt: skip
+    say(
+        "float types",
+        model=name,
+        device=device,
+        float_type=str(fast.float_type),
+        pictures=count,
+        least_cosine=round(float(cosines.min()), 6),
+        median=round(float(np.median(cosines)), 6),
+    )
     return bool(cosines.min() >= 0.999)
 
 

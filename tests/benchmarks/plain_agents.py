@@ -72,10 +72,16 @@ async def main(kind: str, events: int, encoder: StandIn) -> None:
     settings = read_settings()
     indexer = PlainIndexer(settings, encoder)
     app = faust.App(
-        f"plain-{kind}", broker=f"kafka://{settings.kafka}", value_serializer="raw", key_serializer="raw",
-        consumer_auto_offset_reset="earliest", topic_allow_declare=False, topic_disable_leader=True,
-        web_enabled=False, datadir=settings.data / "plain",
-    )  # fmt: skip
+        f"plain-{kind}",
+        broker=f"kafka://{settings.kafka}",
+        value_serializer="raw",
+        key_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        datadir=settings.data / "plain",
+    )
     finished = asyncio.Event()
 
     async def one_at_a_time(stream: Any) -> None:

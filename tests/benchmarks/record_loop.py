@@ -31,11 +31,16 @@ def bare(settings: Settings, count: int, *, one_by_one: bool = False) -> tuple[f
     """Seconds from the first to the last record, each only looked at; and the bytes of their values."""
     consumer = Consumer(
         client_config(
-            settings, group_id=f"bare-{uuid4()}", enable_auto_commit=False, auto_offset_reset="earliest",
-            isolation_level="read_committed", fetch_message_max_bytes=8_000_000, fetch_wait_max_ms=100,
+            settings,
+            group_id=f"bare-{uuid4()}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_message_max_bytes=8_000_000,
+            fetch_wait_max_ms=100,
             queued_max_messages_kbytes=131_072,
         )
-    )  # fmt: skip
+    )
     consumer.subscribe([settings.named(INTERACTIONS)])
     seen, size, started = 0, 0, 0.0
     while seen < count:

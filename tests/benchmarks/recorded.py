@@ -45,25 +45,37 @@ def _day(chance: np.random.Generator, day: datetime, user: NDArray[Any], offset:
     listing = chance.integers(0, 300_000, (count, WIDTH)) // WIDTH * WIDTH + np.arange(WIDTH)  # no two alike
     drawn = np.where(chance.random(count) < 0.1, "shuffle", "no")
     flat = listing.ravel()
-    items = pl.DataFrame({
-        "listing_id": pl.Series(flat).cast(pl.String).str.zfill(10),
-        "position": np.tile(np.arange(1, WIDTH + 1, dtype=np.int32), count),
-        "score": 1 - np.tile(np.arange(WIDTH) / 50, count) - chance.random(len(flat)) / 100,
-        "propensity": pl.Series(np.repeat(np.where(drawn == "shuffle", 1 / WIDTH, np.nan), WIDTH)).fill_nan(None),
-        "team": pl.Series([None], dtype=pl.String).new_from_index(0, len(flat)),
-        "category": _CATEGORIES[flat % len(_CATEGORIES)],
-        "seller_id": pl.Series(flat % 40_000).cast(pl.String),
-        "status": np.where(flat % 97 == 0, "sold_out", "on_sale"),
-        "listed_at": at.repeat(WIDTH) - chance.integers(0, 90 * 86_400_000_000, len(flat)),
-    })  # fmt: skip
+    items = pl.DataFrame(
+        {
+            "listing_id": pl.Series(flat).cast(pl.String).str.zfill(10),
+            "position": np.tile(np.arange(1, WIDTH + 1, dtype=np.int32), count),
+            "score": 1 - np.tile(np.arange(WIDTH) / 50, count) - chance.random(len(flat)) / 100,
+            "propensity": pl.Series(np.repeat(np.where(drawn == "shuffle", 1 / WIDTH, np.nan), WIDTH)).fill_nan(None),
+            "team": pl.Series([None], dtype=pl.String).new_from_index(0, len(flat)),
+            "category": _CATEGORIES[flat % len(_CATEGORIES)],
+            "seller_id": pl.Series(flat % 40_000).cast(pl.String),
+            "status": np.where(flat % 97 == 0, "sold_out", "on_sale"),
+            "listed_at": at.repeat(WIDTH) - chance.integers(0, 90 * 86_400_000_000, len(flat)),
+        }
+    )
     rows = items.select(pl.struct(pl.all()).alias("items"), shelf=np.arange(count).repeat(WIDTH))
     lists = rows.group_by("shelf", maintain_order=True).agg("items")["items"]
-    shelf = pl.DataFrame({
-        "event": ["shelf"] * count, "request_id": request, "at": at, "category": _CATEGORIES[listing[:, 0] % 100],
-        "drawn": drawn, "model": ["small@0123456789ab"] * count, "policy": ["p1"] * count,
-        "variant": np.where(user % 2 == 0, "a", "b"), "user": pl.Series(user).cast(pl.String).str.zfill(64),
-        "surface": _SURFACES[chance.integers(0, 3, count)], "layout": _LAYOUTS[user % 2], "items": lists,
-    })  # fmt: skip
+    shelf = pl.DataFrame(
+        {
+            "event": ["shelf"] * count,
+            "request_id": request,
+            "at": at,
+            "category": _CATEGORIES[listing[:, 0] % 100],
+            "drawn": drawn,
+            "model": ["small@0123456789ab"] * count,
+            "policy": ["p1"] * count,
+            "variant": np.where(user % 2 == 0, "a", "b"),
+            "user": pl.Series(user).cast(pl.String).str.zfill(64),
+            "surface": _SURFACES[chance.integers(0, 3, count)],
+            "layout": _LAYOUTS[user % 2],
+            "items": lists,
+        }
+    )
     looked = (chance.random((count, WIDTH)) < _EXAMINED) & (chance.random((count, 1)) < 0.8)
     clicked = looked & (chance.random((count, WIDTH)) < 0.05 + 0.1 * (listing % 7 == 0))
     tables = [shelf, _seen(request, at, chance.random(count) < 0.8)]
@@ -80,11 +92,16 @@ def _seen(request: NDArray[Any], at: NDArray[Any], some: NDArray[Any]) -> pl.Dat
 
 
 def _acts(event: str, request: NDArray[Any], listing: NDArray[Any], at: NDArray[Any]) -> pl.DataFrame:
-    return pl.DataFrame({
-        "event": [event] * len(request), "request_id": request, "at": at,
-        "event_id": [f"{event[0]}{mine}-{number}" for number, mine in enumerate(request)],
-        "listing_id": pl.Series(listing).cast(pl.String).str.zfill(10),
-    }, schema_overrides={"listing_id": pl.String, "event_id": pl.String})  # fmt: skip
+    return pl.DataFrame(
+        {
+            "event": [event] * len(request),
+            "request_id": request,
+            "at": at,
+            "event_id": [f"{event[0]}{mine}-{number}" for number, mine in enumerate(request)],
+            "listing_id": pl.Series(listing).cast(pl.String).str.zfill(10),
+        },
+        schema_overrides={"listing_id": pl.String, "event_id": pl.String},
+    )
 
 
 def _whole(table: pl.DataFrame) -> pl.DataFrame:

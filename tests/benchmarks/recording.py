@@ -54,9 +54,11 @@ def _publish(settings: Settings, count: int) -> int:
         while True:
             try:
                 client.produce(
-                    settings.named(INTERACTIONS), value, event["request_id"],
+                    settings.named(INTERACTIONS),
+                    value,
+                    event["request_id"],
                     on_delivery=lambda error, _: failed.append(str(error)) if error is not None else None,
-                )  # fmt: skip
+                )
             except BufferError:
                 client.poll(0.1)
             else:
@@ -76,16 +78,32 @@ def _events(chance: random.Random) -> Any:
         about = {"request_id": f"{chance.getrandbits(128):032x}", "at": at}
         first = chance.randrange(900_000)
         items = [
-            {"listing_id": f"m{first + 7 * place}", "position": place, "score": round(chance.random(), 6),
-             "propensity": chance.choice((0.25, 0.5, 1.0)), "category": "fashion/shoes/sneakers",
-             "seller_id": f"u{chance.randrange(10_000)}", "status": "on_sale", "listed_at": 1_763_856_000_000_000}
+            {
+                "listing_id": f"m{first + 7 * place}",
+                "position": place,
+                "score": round(chance.random(), 6),
+                "propensity": chance.choice((0.25, 0.5, 1.0)),
+                "category": "fashion/shoes/sneakers",
+                "seller_id": f"u{chance.randrange(10_000)}",
+                "status": "on_sale",
+                "listed_at": 1_763_856_000_000_000,
+            }
             for place in range(1, 11)
-        ]  # fmt: skip
+        ]
         yield about | {
-            "event": "shelf", "query": f"m{first}", "category": "fashion/shoes", "items": items, "drawn": "swap",
-            "model": "lookalike_small@c9a94576ef51", "policy": "p1", "variant": "a", "surface": "item",
-            "user": f"{chance.getrandbits(256):064x}", "session": f"{chance.getrandbits(64):016x}", "layout": "row",
-        }  # fmt: skip
+            "event": "shelf",
+            "query": f"m{first}",
+            "category": "fashion/shoes",
+            "items": items,
+            "drawn": "swap",
+            "model": "lookalike_small@c9a94576ef51",
+            "policy": "p1",
+            "variant": "a",
+            "surface": "item",
+            "user": f"{chance.getrandbits(256):064x}",
+            "session": f"{chance.getrandbits(64):016x}",
+            "layout": "row",
+        }
         event = about | {"event_id": f"{chance.getrandbits(128):032x}"}
         yield event | {"event": "seen", "positions": [1, 2, 3, 4, 5]}
         for name, share in (("click", 0.5), ("purchase", 0.1)):

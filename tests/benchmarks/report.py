@@ -42,23 +42,37 @@ class Figure:
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
-            "part": self.part, "name": self.name, "unit": self.unit, "values": list(self.values),
-            "min": min(self.values), "median": self.median, "max": max(self.values), "aim": self.aim,
-            "most": self.most, "met": self.verdict == "met" if self.verdict else None, "note": self.note,
-        }  # fmt: skip
+            "part": self.part,
+            "name": self.name,
+            "unit": self.unit,
+            "values": list(self.values),
+            "min": min(self.values),
+            "median": self.median,
+            "max": max(self.values),
+            "aim": self.aim,
+            "most": self.most,
+            "met": self.verdict == "met" if self.verdict else None,
+            "note": self.note,
+        }
 
 
 def as_table(figures: list[Figure]) -> str:
     """One line a figure: median first, then the spread where there is one."""
     rows: list[tuple[object, ...]] = [
         (
-            each.part, each.name, _shown(each.median), each.unit,
+            each.part,
+            each.name,
+            _shown(each.median),
+            each.unit,
             f"{_shown(min(each.values))} … {_shown(max(each.values))}, {len(each.values)} runs"
-            if len(each.values) > 1 else "",
-            each.bounds, each.verdict, each.note,
+            if len(each.values) > 1
+            else "",
+            each.bounds,
+            each.verdict,
+            each.note,
         )
         for each in figures
-    ]  # fmt: skip
+    ]
     return table(("", "measured", "median", "unit", "min … max", "aim", "", "note"), rows)
 
 

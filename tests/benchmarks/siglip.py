@@ -23,11 +23,14 @@ def measure(bench: Bench) -> list[Figure]:
     bench.say(f"(c) {', '.join(f'{name}: {max(values):.2f} pictures/s' for name, values in rates.items())}")
     figures = [
         Figure(
-            PART, f"SigLIP B/16-256 alone, {name}", "1/s", tuple(values),
+            PART,
+            f"SigLIP B/16-256 alone, {name}",
+            "1/s",
+            tuple(values),
             note="the encoder's own choice" if name in alone["chosen"] else "",
         )
         for name, values in rates.items()
-    ]  # fmt: skip
+    ]
     best = max(figure.median for figure in figures)
     rate, busy, rest = _in_pipeline(bench, model, bench.pick(96, 40))
     return [

@@ -19,9 +19,12 @@ _IMAGES = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 1
 # One layer and few words: no text is encoded here, and half a gigabyte of its weights would only be written and read.
 _TEXTS = {**_IMAGES, "num_hidden_layers": 1, "vocab_size": 1_000}
 _PROCESSOR = {
-    "size": {"height": 256, "width": 256}, "resample": 2, "rescale_factor": 1 / 255,
-    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
-}  # fmt: skip
+    "size": {"height": 256, "width": 256},
+    "resample": 2,
+    "rescale_factor": 1 / 255,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
 
 
 def write_model(folder: Path) -> None:

@@ -93,11 +93,17 @@ def _rows() -> list[Any]:
     heaps = numbers.normal(size=(200, DIMENSIONS))
     vectors = heaps[numbers.integers(0, 200, LISTINGS)] + 0.5 * numbers.normal(size=(LISTINGS, DIMENSIONS))
     return [
-        row(f"m{number}", vector.tolist(), seller_id=f"s{number % 997}", category=f"c/{number % 50}",
-            title=f"Canvas sneakers {number}, hardly worn", image_urls=[f"https://img.example.com/{number}/1.jpg"],
-            image_hash=f"{number:064}")
+        row(
+            f"m{number}",
+            vector.tolist(),
+            seller_id=f"s{number % 997}",
+            category=f"c/{number % 50}",
+            title=f"Canvas sneakers {number}, hardly worn",
+            image_urls=[f"https://img.example.com/{number}/1.jpg"],
+            image_hash=f"{number:064}",
+        )
         for number, vector in enumerate(vectors)
-    ]  # fmt: skip
+    ]
 
 
 async def _load(base: str, options: str, seconds: float) -> list[float]:

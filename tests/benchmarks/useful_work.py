@@ -48,10 +48,13 @@ def measure(bench: Bench) -> list[Figure]:
             threads = _a_listing(worker, threads_before, names, count)
             rounds.append(
                 Round(
-                    alone["cpu"] / alone["pictures"] * 1_000, spent / count * 1_000,
-                    alone["pictures"] / alone["wall"], rate(told), threads,
+                    alone["cpu"] / alone["pictures"] * 1_000,
+                    spent / count * 1_000,
+                    alone["pictures"] / alone["wall"],
+                    rate(told),
+                    threads,
                 )
-            )  # fmt: skip
+            )
             bench.say(f"(b) alone {rounds[-1].alone_ms:.1f} ms, worker {rounds[-1].worker_ms:.1f} ms of processor time")
     return _figures(rounds, count)
 

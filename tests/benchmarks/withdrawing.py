@@ -69,8 +69,9 @@ def _take_down(settings: Settings, listing_id: str, done: Callable[[], bool]) ->
     started = time.perf_counter()
     command = subprocess.Popen(
         [sys.executable, "-m", "workers.cli", "takedown", "--listing", listing_id, "--json"],
-        env=child_environment(settings), stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=child_environment(settings),
+        stdout=subprocess.DEVNULL,
+    )
     while not done():
         if time.perf_counter() - started > 2 * AIM_SECONDS:
             raise Failed(f"{listing_id} was taken down and is shown all the same")
@@ -102,8 +103,11 @@ def _fresh(settings: Settings, listing_id: str) -> float:
     started = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-m", "workers.cli", "neighbors", listing_id, "--json"],
-        env=child_environment(settings), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=child_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if ended.returncode != 1 or ended.stdout:
         raise Failed(f"a fresh process shows {listing_id}: {json.dumps(ended.stdout[:200])} {ended.stderr[-200:]}")
     return time.perf_counter() - started

@@ -80,8 +80,12 @@ def test_ctrl_c_stops_everything(pictures: Path, tmp_path: Path) -> None:
     """In the middle of the start: what was started is stopped, the status is 130, and there is no traceback."""
     started = subprocess.Popen(
         [*COMMAND, "demo", "--images", str(pictures)],
-        env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     state = tmp_path / "demo" / "stack.json"
     try:
         await_true(lambda: state.exists() and '"kafka"' in state.read_text(), 60.0)

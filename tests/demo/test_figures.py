@@ -18,9 +18,15 @@ def event(listing_id: str, version: int) -> ListingEvent:
 def outcome(listing_id: str, version: int, done: Done, *, encoded: bool = False, ms: float = 1.0) -> Outcome:
     """What a worker told."""
     return Outcome(
-        listing_id=listing_id, version=version, outcome=done, model="m@0", encoded=encoded,
-        source=Source(topic="t", partition=0, offset=0), event_to_visible_ms=ms, stages_ms=StagesMs(),
-    )  # fmt: skip
+        listing_id=listing_id,
+        version=version,
+        outcome=done,
+        model="m@0",
+        encoded=encoded,
+        source=Source(topic="t", partition=0, offset=0),
+        event_to_visible_ms=ms,
+        stages_ms=StagesMs(),
+    )
 
 
 @pytest.mark.parametrize(

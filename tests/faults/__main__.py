@@ -47,9 +47,17 @@ def _run(seed: int, chosen: argparse.Namespace) -> int:
         "FAULTS_SOAK_MINUTES": str(chosen.soak or 0),
     }
     command = [
-        sys.executable, "-m", "pytest", *PLACES, "-q", "-m", "soak" if soak else "not soak",
-        "--timeout", str(round(600 + 60 * (chosen.soak or 0) + 4 * chosen.outage)), *chosen.pytest,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        *PLACES,
+        "-q",
+        "-m",
+        "soak" if soak else "not soak",
+        "--timeout",
+        str(round(600 + 60 * (chosen.soak or 0) + 4 * chosen.outage)),
+        *chosen.pytest,
+    ]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

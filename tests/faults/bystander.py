@@ -54,9 +54,11 @@ class Bystander:
         began = time.monotonic()
         listing_id = self.publish()
         eventually(
-            lambda: self.shop.known(listing_id).row, f"the good listing {listing_id} is queryable", seconds=within,
+            lambda: self.shop.known(listing_id).row,
+            f"the good listing {listing_id} is queryable",
+            seconds=within,
             pause=0.02,
-        )  # fmt: skip
+        )
         return time.monotonic() - began
 
 

@@ -186,9 +186,19 @@ class Case:
     def _row(self, report: Report, again: int) -> Row:
         ends, kinds = report.ends, report.kinds
         return Row(
-            self.name, report.produced, ends["indexed"], ends["superseded"], ends["dead_lettered"], ends["lost"],
-            kinds["phantom"], kinds["regressed"], again, self.recovered, time.monotonic() - self.started, self.note,
-        )  # fmt: skip
+            self.name,
+            report.produced,
+            ends["indexed"],
+            ends["superseded"],
+            ends["dead_lettered"],
+            ends["lost"],
+            kinds["phantom"],
+            kinds["regressed"],
+            again,
+            self.recovered,
+            time.monotonic() - self.started,
+            self.note,
+        )
 
     def _pictures(self) -> Pictures:
         web = self.scene.web

@@ -28,8 +28,6 @@ def _described(settings: Settings, topic: str) -> dict[str, str]:
 
 def _alter(settings: Settings, topic: str, config: Mapping[str, str]) -> None:
     client = admin(settings)
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
-    ]  # fmt: skip
+    entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, settings.named(topic), incremental_configs=entries)
     client.incremental_alter_configs([resource])[resource].result(timeout=20)

@@ -113,10 +113,18 @@ class Histories:
             life.born = True
             return [self._change(life, CREATED, self._whole(life))]
         steps: list[tuple[int, Step]] = [
-            (30, self._priced), (8, self._titled), (12, self._pictured), (14, self._off_the_shelf), (8, self._relisted),
-            (4, self._removed), (4, self._removed_by_null), (5, self._bad_picture), (5, self._bad_payload),
-            (5, self._same_version), (5, self._again),
-        ]  # fmt: skip
+            (30, self._priced),
+            (8, self._titled),
+            (12, self._pictured),
+            (14, self._off_the_shelf),
+            (8, self._relisted),
+            (4, self._removed),
+            (4, self._removed_by_null),
+            (5, self._bad_picture),
+            (5, self._bad_payload),
+            (5, self._same_version),
+            (5, self._again),
+        ]
         if self._able:
             steps = [(weight, step) for weight, step in steps if step not in (self._bad_picture, self._bad_payload)]
         chosen = self._chance.choices([step for _, step in steps], [weight for weight, _ in steps])[0]
@@ -125,12 +133,16 @@ class Histories:
     def _whole(self, life: _Life) -> Event:
         number = self._chance.randrange(1_000)
         event: Event = {
-            "listing_id": life.listing_id, "status": self._chance.choice(["on_sale"] * 4 + ["hidden"]),
-            "title": f"thing {number}", "category": self._chance.choice([[], ["fashion"], ["fashion", "shoes"]]),
-            "price_minor": number, "currency": "JPY", "seller_id": f"u{number % 7}",
+            "listing_id": life.listing_id,
+            "status": self._chance.choice(["on_sale"] * 4 + ["hidden"]),
+            "title": f"thing {number}",
+            "category": self._chance.choice([[], ["fashion"], ["fashion", "shoes"]]),
+            "price_minor": number,
+            "currency": "JPY",
+            "seller_id": f"u{number % 7}",
             "image_urls": [self._chance.choice(self._pictures.good)],
             "attributes": {"size": number / 4, "new": bool(number % 2), "note": "ü ✓"},
-        }  # fmt: skip
+        }
         if number % 3 == 0:
             event |= {"occurred_at": "2026-11-23T00:00:00Z", "colour": "a field that we don't know"}
         return event
@@ -142,9 +154,14 @@ class Histories:
         able = event["status"] != "on_sale" or event["image_urls"][0] in self._pictures.good
         timestamp = self._times if self._chance.random() < 0.2 else None  # equal ones: then the place decides
         return Made(
-            topic, life.listing_id.encode(), json.dumps(life.event).encode(), (), timestamp,
-            ListingEvent.model_validate(life.event), able,
-        )  # fmt: skip
+            topic,
+            life.listing_id.encode(),
+            json.dumps(life.event).encode(),
+            (),
+            timestamp,
+            ListingEvent.model_validate(life.event),
+            able,
+        )
 
     def _updated(self, life: _Life, **fields: Any) -> list[Made]:
         event = life.event if life.event["status"] != "removed" else self._whole(life)

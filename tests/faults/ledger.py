@@ -57,9 +57,17 @@ class Ledger:
         report = Report()
         for listing_id in sorted({*events, *known, *written}):
             stored = stored_of(known[listing_id]) if listing_id in known else Stored()
-            report.add(judge(Listing(
-                listing_id, events[listing_id], stored, covered=listing_id in covered, written=written.get(listing_id),
-            )))  # fmt: skip
+            report.add(
+                judge(
+                    Listing(
+                        listing_id,
+                        events[listing_id],
+                        stored,
+                        covered=listing_id in covered,
+                        written=written.get(listing_id),
+                    )
+                )
+            )
         return report
 
 

@@ -27,8 +27,11 @@ class Row:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 TITLES = {
-    "dead_lettered": "dead-lettered", "encoded_twice": "encoded twice", "recovered_s": "s to recover", "seconds": "s",
-}  # fmt: skip
+    "dead_lettered": "dead-lettered",
+    "encoded_twice": "encoded twice",
+    "recovered_s": "s to recover",
+    "seconds": "s",
+}
 
 
 def as_table(rows: Sequence[Row]) -> list[str]:

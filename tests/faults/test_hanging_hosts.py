@@ -47,9 +47,12 @@ def chains_of_redirects(number: int, port: int) -> str:
 
 
 ATTACKS = {
-    thirty_ports: "", names_of_one_domain: "", names_whose_servers_hang: "", hosts_of_one_seller: "evil",
+    thirty_ports: "",
+    names_of_one_domain: "",
+    names_whose_servers_hang: "",
+    hosts_of_one_seller: "evil",
     chains_of_redirects: "",
-}  # fmt: skip
+}
 """Where the pictures of each are, and who publishes them, where that is one seller."""
 
 

@@ -47,7 +47,7 @@ def good(case: Case) -> list[tuple[Made, int]]:
         (case.listing(case.path(), topic=topic), number)
         for topic in LISTING_TOPICS
         for number in range(LISTING_PARTITIONS)
-    ]  # fmt: skip
+    ]
 
 
 def unreadable(case: Case) -> list[tuple[Made, int]]:
@@ -57,7 +57,7 @@ def unreadable(case: Case) -> list[tuple[Made, int]]:
         (Made(topic, f"{case.tag}bad{first}.{topic}.{number}".encode(), values[number % 2]), number)
         for topic in LISTING_TOPICS
         for number in range(LISTING_PARTITIONS)
-    ]  # fmt: skip
+    ]
 
 
 def publish(case: Case, records: list[tuple[Made, int]]) -> None:

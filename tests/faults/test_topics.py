@@ -131,10 +131,14 @@ def test_gaps_of_compaction(own_scene: Scenes, make_case: MakeCase) -> None:
         pictures = [case.path() for _ in range(24)]
         sent: list[Source] = []
         for version in range(1, 9):
-            sent += case.send([
-                case.listing(path, f"{case.tag}{number}", version, topic=UPDATED, price_minor=version, currency="EUR")
-                for number, path in enumerate(pictures)
-            ])  # fmt: skip
+            sent += case.send(
+                [
+                    case.listing(
+                        path, f"{case.tag}{number}", version, topic=UPDATED, price_minor=version, currency="EUR"
+                    )
+                    for number, path in enumerate(pictures)
+                ]
+            )
             time.sleep(0.6)
         case.send(case.new(24, topic=UPDATED))  # rolls the segment of every partition
         eventually(lambda: len(scene.shop.all_events()) < len(sent) // 2, "the log is compacted", seconds=60)

@@ -22,9 +22,13 @@ SCRIPT = ("-c", "import sys; from workers.cli import main; sys.argv[0] = 'lookal
 def program(*arguments: str, folder: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
     """A Python of its own, with settings by which nothing answers; it ends with the block."""
     process = subprocess.Popen(
-        [sys.executable, *arguments], env=child_environment(local_settings(folder, **more)), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        env=child_environment(local_settings(folder, **more)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield process
     finally:

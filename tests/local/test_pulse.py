@@ -84,9 +84,13 @@ def test_a_stopped_process_is_replaced(tmp_path: Path) -> None:
     """SIGSTOP: it lives, and does nothing. It is killed, the reason is kept, and it is started again."""
     where = tmp_path / "address"
     process = Process(
-        "small", (sys.executable, "-c", SERVES, str(where)), lambda: where.unlink(missing_ok=True), where.exists,
-        grace=1.0, health=where.read_text,
-    )  # fmt: skip
+        "small",
+        (sys.executable, "-c", SERVES, str(where)),
+        lambda: where.unlink(missing_ok=True),
+        where.exists,
+        grace=1.0,
+        health=where.read_text,
+    )
     child, clock = Child(process, {}, tmp_path / "small.log"), iter(range(1_000_000))
 
     def running() -> bool:

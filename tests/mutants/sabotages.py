@@ -29,15 +29,25 @@ APP, CLIENT, WATERMARK = "workers/indexer/faust/app.py", "workers/milvus/client.
 MUTANTS = (
     Mutant(
         "acknowledge before the write",
-        (Edit("workers/indexer/planner.py", "            pending = read_event(received)\n",
-              "            received.finish()\n            pending = read_event(received)\n"),),
+        (
+            Edit(
+                "workers/indexer/planner.py",
+                "            pending = read_event(received)\n",
+                "            received.finish()\n            pending = read_event(received)\n",
+            ),
+        ),
         (f"{WRITING}::test_nothing_is_finished_before_it_is_written",),
     ),
     Mutant(
         "Faust's take in place of noack_take",
-        (Edit(APP, "            async for event in stream.noack().events():\n",
-              "            async for events in stream.take_events(500, within=0.05):\n"
-              "              for event in events:\n"),),
+        (
+            Edit(
+                APP,
+                "            async for event in stream.noack().events():\n",
+                "            async for events in stream.take_events(500, within=0.05):\n"
+                "              for event in events:\n",
+            ),
+        ),
         (f"{KILLED}::test_stopped_in_the_middle",),
     ),
     Mutant(
@@ -47,49 +57,82 @@ MUTANTS = (
     ),
     Mutant(
         "drop on a rate limit",
-        (Edit(STAGES, "                except SlowDown as away:\n",
-              "                except SlowDown as away:\n"
-              "                    return {}  # type: ignore[return-value]\n"),),
+        (
+            Edit(
+                STAGES,
+                "                except SlowDown as away:\n",
+                "                except SlowDown as away:\n"
+                "                    return {}  # type: ignore[return-value]\n",
+            ),
+        ),
         (f"{WRITING}::test_a_write_that_failed_is_tried_again",),
     ),
     Mutant(
         "commit the highest finished offset",
-        (Edit(WATERMARK, "            return self._begun[0] if self._begun else self._next\n",
-              "            lowest = self._begun[0] if self._begun else self._next\n"
-              "            return max(self._finished, default=lowest - 1) + 1\n"),),
+        (
+            Edit(
+                WATERMARK,
+                "            return self._begun[0] if self._begun else self._next\n",
+                "            lowest = self._begun[0] if self._begun else self._next\n"
+                "            return max(self._finished, default=lowest - 1) + 1\n",
+            ),
+        ),
         ("tests/unit/streams/test_watermark.py::test_the_lowest_unfinished_offset_is_committable",),
     ),
     Mutant(
         "guard only before the encode",
-        (Edit(WRITER, "        action = decide(",
-              "        action = Action.PICTURE if write.vector is not None else decide("),),
+        (
+            Edit(
+                WRITER,
+                "        action = decide(",
+                "        action = Action.PICTURE if write.vector is not None else decide(",
+            ),
+        ),
         (f"{WRITING}::test_the_guard_is_asked_again_right_before_the_write",),
     ),
     Mutant(
         "forget folded-away events when their winner is bad",
-        (Edit("workers/indexer/settler.py",
-              "if self._fold.discard(pending):\n            self._reporter.dead_letter(",
-              "if self._fold.settle(pending.listing_id, pending.order):\n            self._reporter.dead_letter("),),
+        (
+            Edit(
+                "workers/indexer/settler.py",
+                "if self._fold.discard(pending):\n            self._reporter.dead_letter(",
+                "if self._fold.settle(pending.listing_id, pending.order):\n            self._reporter.dead_letter(",
+            ),
+        ),
         (f"{WRITING}::test_folded_away_is_not_forgotten",),
     ),
     Mutant(
         "commit through Faust's own acknowledgements",
-        (Edit(APP, "stream.noack().events()", "stream.events()"),
-         Edit(APP, "broker_commit_interval=3_600.0,", "broker_commit_interval=0.5,")),
+        (
+            Edit(APP, "stream.noack().events()", "stream.events()"),
+            Edit(APP, "broker_commit_interval=3_600.0,", "broker_commit_interval=0.5,"),
+        ),
         (f"{KILLED}::test_stopped_in_the_middle",),
     ),
     Mutant(
         "swallow an exception of the upsert",
-        (Edit(WRITER, "            lambda: self._store.upsert([", "            lambda: _tried(self._store.upsert, ["),
-         Edit(WRITER, "class Writer:\n",
-              "def _tried(call, rows):\n    try:\n        return call(rows)\n"
-              "    except Exception:\n        return {}\n\n\nclass Writer:\n")),
+        (
+            Edit(
+                WRITER, "            lambda: self._store.upsert([", "            lambda: _tried(self._store.upsert, ["
+            ),
+            Edit(
+                WRITER,
+                "class Writer:\n",
+                "def _tried(call, rows):\n    try:\n        return call(rows)\n"
+                "    except Exception:\n        return {}\n\n\nclass Writer:\n",
+            ),
+        ),
         (f"{WRITING}::test_a_failure_that_nobody_knows_ends_the_worker",),
     ),
     Mutant(
         "dead-letter while Milvus is down",
-        (Edit(CLIENT, "        raise SlowDown(f\"Milvus: {_text(error)}\") from error\n",
-              "        raise BadMessage(\"row-rejected\", _text(error)) from error\n"),),
+        (
+            Edit(
+                CLIENT,
+                '        raise SlowDown(f"Milvus: {_text(error)}") from error\n',
+                '        raise BadMessage("row-rejected", _text(error)) from error\n',
+            ),
+        ),
         ("tests/unit/milvus/test_client.py",),
     ),
     Mutant(
@@ -104,8 +147,13 @@ MUTANTS = (
     ),
     Mutant(
         "no deadline for a call of Milvus",
-        (Edit("workers/milvus/store.py", "                timeout=TIMEOUT_SECONDS,\n            )  # fmt: skip",
-              "            )  # fmt: skip"),),
+        (
+            Edit(
+                "workers/milvus/store.py",
+                "                consistency_level=STRONG,\n                timeout=TIMEOUT_SECONDS,\n            )",
+                "                consistency_level=STRONG,\n            )",
+            ),
+        ),
         ("tests/faults/test_milvus_away.py::test_a_silent_server_holds_no_call",),
     ),
     Mutant(
@@ -115,21 +163,35 @@ MUTANTS = (
     ),
     Mutant(
         "half of a refused batch is forgotten",
-        (Edit("workers/milvus/store.py", "return self.upsert(rows[:middle]) | self.upsert(rows[middle:])",
-              "return self.upsert(rows[:middle])"),),
+        (
+            Edit(
+                "workers/milvus/store.py",
+                "return self.upsert(rows[:middle]) | self.upsert(rows[middle:])",
+                "return self.upsert(rows[:middle])",
+            ),
+        ),
         ("tests/behaviour/milvus/test_store.py",),
     ),
     Mutant(
         "an offset out of range is jumped over",
-        (Edit("workers/indexer/partition_offsets.py",
-              "return self.committed is not None and self.first <= self.committed <= self.end",
-              "return self.committed is not None"),),
+        (
+            Edit(
+                "workers/indexer/partition_offsets.py",
+                "return self.committed is not None and self.first <= self.committed <= self.end",
+                "return self.committed is not None",
+            ),
+        ),
         ("tests/unit/indexer/test_start_offsets.py::test_out_of_range",),
     ),
     Mutant(
         "a host that is back is never asked again",
-        (Edit("workers/images/circuit_breaker.py", "host.openings, host.open_until, host.wait_until = 0, 0, 0.0, 0.0",
-              "host.wait_until = 0, 0.0"),),
+        (
+            Edit(
+                "workers/images/circuit_breaker.py",
+                "host.openings, host.open_until, host.wait_until = 0, 0, 0.0, 0.0",
+                "host.wait_until = 0, 0.0",
+            ),
+        ),
         ("tests/unit/images/test_circuit_breaker.py::test_a_probe_that_succeeds_closes_it",),
     ),
     Mutant(
@@ -144,9 +206,13 @@ MUTANTS = (
     ),
     Mutant(
         "the recorder jumps over files that are missing",
-        (Edit("workers/recorder/start_offset.py",
-              "if recorded is None or (place.committed is not None and recorded < place.committed):",
-              "if recorded is None:"),),
+        (
+            Edit(
+                "workers/recorder/start_offset.py",
+                "if recorded is None or (place.committed is not None and recorded < place.committed):",
+                "if recorded is None:",
+            ),
+        ),
         ("tests/unit/recorder/test_begin.py::test_it_never_jumps",),
     ),
     Mutant(
@@ -161,14 +227,24 @@ MUTANTS = (
     ),
     Mutant(
         "letters after the seal",
-        (Edit("workers/recorder/writer.py", "                    self._letters.send(bad, abandoned)\n",
-              "                    pass\n"),),
+        (
+            Edit(
+                "workers/recorder/writer.py",
+                "                    self._letters.send(bad, abandoned)\n",
+                "                    pass\n",
+            ),
+        ),
         ("tests/unit/recorder/test_writer.py::test_letters_come_first",),
     ),
     Mutant(
         "an event is finished before Kafka confirmed its outcome",
-        (Edit("workers/indexer/reporter.py", "        send()\n\n    def _refused",
-              "        told()\n        send()\n\n    def _refused"),),
+        (
+            Edit(
+                "workers/indexer/reporter.py",
+                "        send()\n\n    def _refused",
+                "        told()\n        send()\n\n    def _refused",
+            ),
+        ),
         ("tests/unit/indexer/test_reporter.py::test_an_event_is_finished_by_kafkas_confirmation",),
     ),
     Mutant(
@@ -178,21 +254,36 @@ MUTANTS = (
     ),
     Mutant(
         "a host's name is looked up again for the connection",
-        (Edit("workers/images/resolver.py", "            check_address(address, permission)\n        return [\n",
-              "            check_address(address, permission)\n        self._kept.clear()\n"
-              "        found = await self._look_up(host)\n        return [\n"),),
+        (
+            Edit(
+                "workers/images/resolver.py",
+                "            check_address(address, permission)\n        return [\n",
+                "            check_address(address, permission)\n        self._kept.clear()\n"
+                "        found = await self._look_up(host)\n        return [\n",
+            ),
+        ),
         ("tests/unit/images/test_resolver.py::test_a_name_that_changes_its_address",),
     ),
     Mutant(
         "only the first of a host's addresses is checked",
-        (Edit("workers/images/resolver.py", "        for _, _, address in found:\n",
-              "        for _, _, address in found[:1]:\n"),),
+        (
+            Edit(
+                "workers/images/resolver.py",
+                "        for _, _, address in found:\n",
+                "        for _, _, address in found[:1]:\n",
+            ),
+        ),
         ("tests/unit/images/test_resolver.py::test_each_address_of_a_name_is_checked",),
     ),
     Mutant(
         "a fingerprint is kept and not compared",
-        (Edit("schemas/fingerprint.py", "    if picture >= LEAST_COSINE and (text is None or text >= LEAST_COSINE):\n",
-              "    if picture >= -1:\n"),),
+        (
+            Edit(
+                "schemas/fingerprint.py",
+                "    if picture >= LEAST_COSINE and (text is None or text >= LEAST_COSINE):\n",
+                "    if picture >= -1:\n",
+            ),
+        ),
         ("tests/unit/models/test_fingerprint.py::test_another_activation",),
     ),
     Mutant(
@@ -207,8 +298,13 @@ MUTANTS = (
     ),
     Mutant(
         "a visitor has all places for pictures",
-        (Edit("workers/server/picture_executor.py", "            displaced = self._turns.displace(source)\n",
-              "            displaced = None\n"),),
+        (
+            Edit(
+                "workers/server/picture_executor.py",
+                "            displaced = self._turns.displace(source)\n",
+                "            displaced = None\n",
+            ),
+        ),
         ("tests/unit/server/test_picture_crew.py::test_slow_pictures_keep_out_nobody_else",),
     ),
     Mutant(
@@ -237,4 +333,4 @@ MUTANTS = (
         ),
         ("tests/behaviour/recorder/test_lineage.py::test_an_end_that_was_lost",),
     ),
-)  # fmt: skip
+)

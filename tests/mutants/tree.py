@@ -9,10 +9,25 @@ from .sabotages import Edit, Mutant
 
 ROOT = Path(__file__).parents[2]
 _PARTS = (
-    "lookalike", "schemas", "streams", "workers", "tests", "pyproject.toml", "Makefile", "docs", "deploy", "LICENSE",
-    "NOTICE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".ci", ".github",
+    "lookalike",
+    "schemas",
+    "streams",
+    "workers",
+    "tests",
+    "pyproject.toml",
+    "Makefile",
+    "docs",
+    "deploy",
+    "LICENSE",
+    "NOTICE",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".ci",
+    ".github",
     ".pre-commit-config.yaml",
-)  # fmt: skip
+)
 
 
 class NotApplied(Exception):

@@ -20,18 +20,31 @@ _events = (f"e{number}" for number in itertools.count(1))
 def shelf(request: str, *, items: int = 3, at: datetime = START, **more: Any) -> dict[str, Any]:
     """A shelf of so many items, `m1` first."""
     shown = [
-        {"listing_id": f"m{place}", "position": place, "score": 1 / place, "propensity": 0.5, "category": "a/b",
-         "seller_id": "s1", "status": "on_sale", "listed_at": 1_763_856_000_000_000}
+        {
+            "listing_id": f"m{place}",
+            "position": place,
+            "score": 1 / place,
+            "propensity": 0.5,
+            "category": "a/b",
+            "seller_id": "s1",
+            "status": "on_sale",
+            "listed_at": 1_763_856_000_000_000,
+        }
         for place in range(1, items + 1)
-    ]  # fmt: skip
+    ]
     said = {"event": "shelf", "request_id": request, "at": at.isoformat(), "query": "m99", "items": shown}
     return said | {"model": "small@0", "user": "u" * 64, "surface": "item", "drawn": "swap"} | more
 
 
 def seen(request: str, *, at: datetime = START, **more: Any) -> dict[str, Any]:
     """The first two places were visible."""
-    return {"event": "seen", "request_id": request, "at": at.isoformat(), "event_id": next(_events),
-            "positions": [1, 2]} | more  # fmt: skip
+    return {
+        "event": "seen",
+        "request_id": request,
+        "at": at.isoformat(),
+        "event_id": next(_events),
+        "positions": [1, 2],
+    } | more
 
 
 def action(event: str, request: str, *, at: datetime = START, **more: Any) -> dict[str, Any]:
@@ -43,9 +56,11 @@ def action(event: str, request: str, *, at: datetime = START, **more: Any) -> di
 def session(request: str, *, at: datetime = START, **more: Any) -> list[dict[str, Any]]:
     """A shelf, what was seen of it, a click and a purchase a day later."""
     return [
-        shelf(request, at=at, **more), seen(request, at=at), action("click", request, at=at),
+        shelf(request, at=at, **more),
+        seen(request, at=at),
+        action("click", request, at=at),
         action("purchase", request, at=at + timedelta(days=1)),
-    ]  # fmt: skip
+    ]
 
 
 def send(settings: Settings, values: Iterable[dict[str, Any] | bytes | None], **more: Any) -> list[Source]:
@@ -54,8 +69,12 @@ def send(settings: Settings, values: Iterable[dict[str, Any] | bytes | None], **
 
     def confirmed(error: Any, message: Any, number: int) -> None:
         assert error is None, error
-        places[number] = Source(topic=message.topic(), partition=message.partition(), offset=message.offset(),
-                                timestamp=message.timestamp()[1])  # fmt: skip
+        places[number] = Source(
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+            timestamp=message.timestamp()[1],
+        )
 
     for number, value in enumerate(values):
         key = value["request_id"] if isinstance(value, dict) else f"bad{number}"
@@ -67,9 +86,12 @@ def send(settings: Settings, values: Iterable[dict[str, Any] | bytes | None], **
             else {}
         )
         client.produce(
-            settings.named(INTERACTIONS), raw, key,
-            on_delivery=partial(confirmed, number=number), **(told | more),
-        )  # fmt: skip
+            settings.named(INTERACTIONS),
+            raw,
+            key,
+            on_delivery=partial(confirmed, number=number),
+            **(told | more),
+        )
     assert client.flush(30) == 0
     return [places[number] for number in sorted(places)]
 

@@ -37,8 +37,14 @@ class ObjectStore:
     def put(self, key: str, data: bytes) -> str:
         """Store an object; returns its address."""
         if "AWS_ENDPOINT" in self.environment:
-            store = S3Store(BUCKET, endpoint=self.environment["AWS_ENDPOINT"], region="us-east-1", access_key_id=KEY_ID,
-                            secret_access_key=KEY, client_options={"allow_http": True})  # fmt: skip
+            store = S3Store(
+                BUCKET,
+                endpoint=self.environment["AWS_ENDPOINT"],
+                region="us-east-1",
+                access_key_id=KEY_ID,
+                secret_access_key=KEY,
+                client_options={"allow_http": True},
+            )
             obstore.put(store, key, data)
             return f"s3://{BUCKET}/{key}"
         base = json.loads(self.environment["GOOGLE_SERVICE_ACCOUNT_KEY"])["gcs_base_url"]
@@ -59,18 +65,30 @@ def s3_store(folder: Path) -> Iterator[ObjectStore]:
     names = [each for name in ("master", "volume", "filer", "s3") for each in (f"{name}.port", f"{name}.port.grpc")]
     ports = {name: free_port() for name in names}
     command = (
-        program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.iam=false",
-        "-s3.port.iceberg=0", "-s3.port.lance=0",
-        f"-s3.config={folder / 's3.json'}", "-volume.max=8", "-master.volumeSizeLimitMB=64",
+        program,
+        "server",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-filer",
+        "-s3",
+        "-s3.iam=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        f"-s3.config={folder / 's3.json'}",
+        "-volume.max=8",
+        "-master.volumeSizeLimitMB=64",
         *(f"-{name}={port}" for name, port in ports.items()),
-    )  # fmt: skip
+    )
     endpoint = f"http://127.0.0.1:{ports['s3.port']}"
     process = Process("s3", command, lambda: None, lambda: _answers(endpoint), grace=5.0, folder=folder)
     part = Part(process, folder / "weed.log")
     environment = {
-        "AWS_ENDPOINT": endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_ENDPOINT": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": KEY_ID,
         "AWS_SECRET_ACCESS_KEY": KEY,
-    }  # fmt: skip
+    }
     try:
         part.start()
         yield ObjectStore(environment)
@@ -90,17 +108,26 @@ def gcs_store(folder: Path) -> Iterator[ObjectStore]:
     port = free_port()
     address = f"127.0.0.1:{port}"
     command = (
-        str(programs[0]), "-scheme=http", "-host=127.0.0.1", f"-port={port}", f"-public-host={address}",
+        str(programs[0]),
+        "-scheme=http",
+        "-host=127.0.0.1",
+        f"-port={port}",
+        f"-public-host={address}",
         "-backend=memory",
-    )  # fmt: skip
+    )
     process = Process("gcs", command, lambda: None, lambda: _answers(f"http://{address}/storage/v1/b"), grace=5.0)
     part = Part(process, folder / "gcs.log")
     try:
         part.start()
         url, named = f"http://{address}/storage/v1/b?project=shop", json.dumps({"name": BUCKET})
         _post(url, named.encode(), "application/json")
-        key = {"gcs_base_url": f"http://{address}", "disable_oauth": True, "client_email": "", "private_key": "",
-               "private_key_id": ""}  # fmt: skip
+        key = {
+            "gcs_base_url": f"http://{address}",
+            "disable_oauth": True,
+            "client_email": "",
+            "private_key": "",
+            "private_key_id": "",
+        }
         yield ObjectStore({"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(key)})
     finally:
         part.kill()

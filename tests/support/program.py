@@ -24,9 +24,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "workers.cli", *arguments]
 
 
-def run(
-    settings: Settings, *arguments: str, stdin: str | bytes = "", seconds: float = 120.0, **env: str
-) -> Ended:  # fmt: skip
+def run(settings: Settings, *arguments: str, stdin: str | bytes = "", seconds: float = 120.0, **env: str) -> Ended:
     """Run the program to its end."""
     with tempfile.TemporaryDirectory(prefix="run-") as name:
         given, out, errors = (Path(name) / each for each in ("in", "out", "errors"))

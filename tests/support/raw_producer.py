@@ -37,23 +37,37 @@ BAD = (BAD_NAME, b"1")
 def send_raw(settings: Settings, records: list[Raw]) -> list[Source]:
     """Publish records; returns where each lies (the timestamp is known only if it was given)."""
     lines = [
-        json.dumps({
-            "topic": settings.named(each.topic), "partition": each.partition, "timestamp": each.timestamp,
-            "key": _hex(each.key), "value": _hex(each.value),
-            "headers": [[_hex(name), _hex(value)] for name, value in each.headers],
-        })
+        json.dumps(
+            {
+                "topic": settings.named(each.topic),
+                "partition": each.partition,
+                "timestamp": each.timestamp,
+                "key": _hex(each.key),
+                "value": _hex(each.value),
+                "headers": [[_hex(name), _hex(value)] for name, value in each.headers],
+            }
+        )
         for each in records
-    ]  # fmt: skip
+    ]
     ended = subprocess.run(
-        [sys.executable, str(Path(__file__)), settings.kafka], input="\n".join(lines), capture_output=True, text=True,
-        timeout=60, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        [sys.executable, str(Path(__file__)), settings.kafka],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert ended.returncode == 0, ended.stderr
     return [
-        Source(topic=settings.named(each.topic), partition=each.partition, offset=int(offset),
-               timestamp=record_time(each.timestamp or 0))
+        Source(
+            topic=settings.named(each.topic),
+            partition=each.partition,
+            offset=int(offset),
+            timestamp=record_time(each.timestamp or 0),
+        )
         for each, offset in zip(records, ended.stdout.split(), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _hex(raw: bytes | None) -> str | None:
@@ -87,9 +101,13 @@ async def _main(brokers: str) -> None:
             record = json.loads(line)
             headers = [(name(each), raw(value)) for each, value in record["headers"]]
             sent = await producer.send_and_wait(
-                record["topic"], raw(record["value"]), key=raw(record["key"]), partition=record["partition"],
-                timestamp_ms=record["timestamp"], headers=headers,
-            )  # fmt: skip
+                record["topic"],
+                raw(record["value"]),
+                key=raw(record["key"]),
+                partition=record["partition"],
+                timestamp_ms=record["timestamp"],
+                headers=headers,
+            )
             sys.stdout.write(f"{sent.offset}\n")
     finally:
         await producer.stop()

@@ -57,9 +57,13 @@ class Recording:
     def run(self, *arguments: str, seconds: float = 90.0) -> subprocess.CompletedProcess[str]:
         """`lookalike …` to its end."""
         return subprocess.run(
-            command(*arguments), env=child_environment(self.settings), capture_output=True, text=True,
-            timeout=seconds, check=False,
-        )  # fmt: skip
+            command(*arguments),
+            env=child_environment(self.settings),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
 
     def once(self, *arguments: str) -> None:
         """Record all that the log has now."""
@@ -70,8 +74,12 @@ class Recording:
         """Run the program until it dies at a function."""
         ended = subprocess.run(
             [sys.executable, "-c", KILLED, "step", module, name, when, *arguments],
-            env=child_environment(self.settings), capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
+            env=child_environment(self.settings),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
         assert ended.returncode == -signal.SIGKILL, ended.stderr
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -79,9 +87,13 @@ class Recording:
         path = self.settings.data / f"recorder-{len(self._running)}.log"
         with path.open("w") as log:
             process = subprocess.Popen(
-                command("worker", "record", *arguments), env=child_environment(self.settings), text=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+                command("worker", "record", *arguments),
+                env=child_environment(self.settings),
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         self._running.append(process)
         return process
 

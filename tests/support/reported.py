@@ -25,9 +25,12 @@ def report(folder: Path, since: date, days: int, niches: Sequence[str] = (), ope
     at = datetime(until.year, until.month, until.day, 9, 30, tzinfo=UTC)
     windows = Windows(purchase=timedelta(days=open_days - 1), cancel=timedelta(days=0))
     return build(
-        by_day, Clock(at, at, windows), choice, catalogue=60_000,
+        by_day,
+        Clock(at, at, windows),
+        choice,
+        catalogue=60_000,
         comparison=build_comparison(("first half", one), ("second half", other), choice),
-    )  # fmt: skip
+    )
 
 
 def look(at: datetime) -> RoundResult:
@@ -35,26 +38,58 @@ def look(at: datetime) -> RoundResult:
     day = at.date()
     says = "lead fell by about 6.1% since 2026-09-24 (live against the anchor); it can't be told from what yet"
     findings = (
-        Finding(cause="recording", verdict="ruled out", says="volumes, joins and the split are as they should be",
-                figures={"shelves_a_day": 1.02, "actions_a_shelf": 0.97}),
+        Finding(
+            cause="recording",
+            verdict="ruled out",
+            says="volumes, joins and the split are as they should be",
+            figures={"shelves_a_day": 1.02, "actions_a_shelf": 0.97},
+        ),
         Finding(cause="index", verdict="ruled out", says="the index is up to date", figures={"lag_seconds": 4.0}),
         Finding(cause="recall", verdict="not known", says="nobody measured the index's recall"),
         Finding(cause="release", verdict="ruled out", says="no release near its beginning"),
         Finding(cause="mix", verdict="found", says="the shares of categories and surfaces explain 0.03 of 0.05"),
         Finding(cause="model", verdict="not known", says="not before it is known: recall"),
-    )  # fmt: skip
+    )
     return RoundResult(
-        at=at, model="small@0123456789ab",
-        outcome=Outcome(kind="investigate", says=says, source="concurrent", findings=findings,
-                        missing=("recall: nobody measured the index's recall",)),
+        at=at,
+        model="small@0123456789ab",
+        outcome=Outcome(
+            kind="investigate",
+            says=says,
+            source="concurrent",
+            findings=findings,
+            missing=("recall: nobody measured the index's recall",),
+        ),
         readings=(
-            SourceSummary(source="concurrent", measure="lead", level=412.7, run_length_days=365, days=38, units=4810,
-                 alarm=day - timedelta(days=4), since=day - timedelta(days=16), until=day - timedelta(days=8),
-                 drop=0.061, error=0.018, missing=""),
-            SourceSummary(source="observed", measure="DCG@5", level=0.0, run_length_days=365, days=0, units=0,
-                 alarm=None, since=None, until=None, drop=None, error=None,
-                 missing="3 more matured days for the reference, then days to test"),
+            SourceSummary(
+                source="concurrent",
+                measure="lead",
+                level=412.7,
+                run_length_days=365,
+                days=38,
+                units=4810,
+                alarm=day - timedelta(days=4),
+                since=day - timedelta(days=16),
+                until=day - timedelta(days=8),
+                drop=0.061,
+                error=0.018,
+                missing="",
+            ),
+            SourceSummary(
+                source="observed",
+                measure="DCG@5",
+                level=0.0,
+                run_length_days=365,
+                days=0,
+                units=0,
+                alarm=None,
+                since=None,
+                until=None,
+                drop=None,
+                error=None,
+                missing="3 more matured days for the reference, then days to test",
+            ),
         ),
         diagnostics={"age": "live for 45 days", "new pairs": "12,345 since it was trained"},
         next_look=f"when the day after {day - timedelta(days=8)} has matured",
-    )  # fmt: skip
+    )

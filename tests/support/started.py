@@ -16,9 +16,15 @@ from pathlib import Path
 
 _IMPORTED = (
     "pytest",  # the main module of who asks, which multiprocessing imports in each child
-    "workers.cli.program", "workers.cli.explain", "workers.operations.explain", "workers.milvus.counts",
-    "workers.indexer.service", "transformers.models.siglip.modeling_siglip", "fastapi", "uvicorn",
-)  # fmt: skip
+    "workers.cli.program",
+    "workers.cli.explain",
+    "workers.operations.explain",
+    "workers.milvus.counts",
+    "workers.indexer.service",
+    "transformers.models.siglip.modeling_siglip",
+    "fastapi",
+    "uvicorn",
+)
 """What no thread is begun by: polars is left out, as it is not safe to fork."""
 
 

@@ -98,9 +98,13 @@ class World:
             self.workers[number].assign(number)
 
     def publish(
-        self, listing_id: str, value: bytes | None, topic: str = UPDATED, timestamp: int = 1_000,
+        self,
+        listing_id: str,
+        value: bytes | None,
+        topic: str = UPDATED,
+        timestamp: int = 1_000,
         headers: tuple[tuple[str, bytes | None], ...] = (),
-    ) -> Record:  # fmt: skip
+    ) -> Record:
         """A record at the end of the log."""
         place = (topic, sum(listing_id.encode()) % PARTITIONS)
         records = self.log[place]

@@ -59,14 +59,21 @@ def _document(subject: "Subject", found: "Audited", repaired: "Repaired | None")
     done = repaired.repaired if repaired else 0
     findings = repaired.left.findings if repaired else report.findings
     return {
-        "model": subject.collections.model_id, "collection": subject.collections.listings,
-        "checked": report.checked, "missing": report.kinds["missing"], "phantom": report.kinds["phantom"],
-        "stale": report.kinds["stale"], "repaired": done, "wrong": report.kinds.total() - done,
-        "events": report.produced, **{end: report.ends[end] for end in _ENDS}, "workers": found.workers,
+        "model": subject.collections.model_id,
+        "collection": subject.collections.listings,
+        "checked": report.checked,
+        "missing": report.kinds["missing"],
+        "phantom": report.kinds["phantom"],
+        "stale": report.kinds["stale"],
+        "repaired": done,
+        "wrong": report.kinds.total() - done,
+        "events": report.produced,
+        **{end: report.ends[end] for end in _ENDS},
+        "workers": found.workers,
         "findings": [
             {"listing_id": each.listing_id, "kind": each.kind, "says": each.says} for each in findings[:_DOCUMENTED]
         ],
-    }  # fmt: skip
+    }
 
 
 _ENDS: tuple["End", ...] = ("indexed", "superseded", "dead_lettered", "covered", "pending", "lost")

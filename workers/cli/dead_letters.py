@@ -48,10 +48,17 @@ def list_letters(
         if not found.count:
             return "no dead letters"
         shown: list[tuple[object, ...]] = [
-            (letter.location, row["key"], row["reason"], row["attempts"], row["at"], row["replayed"],
-             str(row["error"])[:80])
+            (
+                letter.location,
+                row["key"],
+                row["reason"],
+                row["attempts"],
+                row["at"],
+                row["replayed"],
+                str(row["error"])[:80],
+            )
             for letter, row in zip(found.newest, rows, strict=True)
-        ]  # fmt: skip
+        ]
         heads = ("first source", "key", "reason", "attempts", "at", "replayed", "error")
         return f"{table(('reason', 'letters'), list(counts.items()))}\n\n{table(heads, shown)}"
 
@@ -84,13 +91,16 @@ def show_letter(
     letter, value = found, found.record.value
     images = _images(letter)
     document: dict[str, Any] = {
-        **letter.row(), "worker": letter.dead_letter.worker, "model": letter.dead_letter.model,
+        **letter.row(),
+        "worker": letter.dead_letter.worker,
+        "model": letter.dead_letter.model,
         "value_sha256": letter.value_hash,
         "headers": [{"name": shown(name), **_readable(content)} for name, content in letter.event.headers],
-        "images": images, "left_out": letter.left_out,
+        "images": images,
+        "left_out": letter.left_out,
         "value": None if value is None else _utf8(value),
         "value_base64": None if value is None else base64.b64encode(value).decode(),
-    }  # fmt: skip
+    }
 
     def lines() -> str:
         hidden = ("headers", "images", "value", "value_base64")

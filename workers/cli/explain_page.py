@@ -21,12 +21,16 @@ def explanation_page(found: Mapping[str, Any]) -> str:
     """The fields of `explain --json` as one page, none of them in the notation of a programming language."""
     sections = (
         _table("events", ("place", "version", "status", "title"), found["events"], _event),
-        _table("outcomes", ("version", "outcome", "model", "encoded", "place", "visible after", "stages"),
-               found["outcomes"], _outcome),
+        _table(
+            "outcomes",
+            ("version", "outcome", "model", "encoded", "place", "visible after", "stages"),
+            found["outcomes"],
+            _outcome,
+        ),
         _table("dead letters", ("place", "reason", "attempts", "at", "error"), found["dead_letters"], _dead_letter),
         _fields("row", found["row"]),
         _fields("tombstone", found["tombstone"]),
-    )  # fmt: skip
+    )
     return "\n\n".join([found["answer"], *filter(None, sections)])
 
 

@@ -66,12 +66,19 @@ def _lag_page(found: list[PartitionLag], total: TotalLag) -> str:
         return "no group has anything unread, or none of ours has read anything yet"
     rows: list[tuple[object, ...]] = [
         (
-            each.group, each.topic, each.partition, each.committed, each.end,
-            each.lag, each.due, each.waiting, each.oldest_unread_seconds,
+            each.group,
+            each.topic,
+            each.partition,
+            each.committed,
+            each.end,
+            each.lag,
+            each.due,
+            each.waiting,
+            each.oldest_unread_seconds,
         )
         for each in found
         if each.lag
-    ]  # fmt: skip
+    ]
     summary: list[tuple[object, ...]] = [
         (f"{group} (stale)" if stale else group, *_sums(each for each in found if each.group == group))
         for stale, group in sorted({(each.stale, each.group) for each in found})

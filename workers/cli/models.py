@@ -46,9 +46,12 @@ def recipe(
         raise CommandFailed("--profiles is srgb or ignored", 2)
     folder = find_model(model or settings_of(context).model)
     found = read_recipe(
-        folder, decode=cast('Literal["draft", "full"]', decode), images=images, name=name,
+        folder,
+        decode=cast('Literal["draft", "full"]', decode),
+        images=images,
+        name=name,
         profiles=cast('Literal["ignored", "srgb"]', profiles),
         several=cast('Literal["mean", "first_good"]', several),
-    )  # fmt: skip
+    )
     load_siglip(folder)  # of a folder that no worker takes, no recipe is printed
     show(found.model_dump(), as_json=as_json, lines=lambda: found.model_dump_json(indent=2))

@@ -49,9 +49,15 @@ def neighbors(
     from workers.operations.search import Asker
 
     wanted = SearchOptions(
-        k=k, category=category, max_price=max_price, currency=currency, expression=expression,
-        include_sold=include_sold, min_score=min_score, keep_duplicates=keep_duplicates,
-    )  # fmt: skip
+        k=k,
+        category=category,
+        max_price=max_price,
+        currency=currency,
+        expression=expression,
+        include_sold=include_sold,
+        min_score=min_score,
+        keep_duplicates=keep_duplicates,
+    )
     with closing(Asker(settings, follower)) as asker:
         if listing_id is not None:
             answer = asker.by_listing(listing_id, wanted)

@@ -71,9 +71,11 @@ def publish(
             progress.show(publisher.delivered.published)
         delivered = publisher.close(lambda _left: progress.show(publisher.delivered.published))
     document = {
-        "published": delivered.published, "rejected": rejected.count, "failed": delivered.failed,
+        "published": delivered.published,
+        "rejected": rejected.count,
+        "failed": delivered.failed,
         "errors": rejected.errors + [{"line": "", "reason": reason} for reason in delivered.errors],
-    }  # fmt: skip
+    }
     if images:
         document["passed_over"] = passed_over.total()
         _say_passed_over(passed_over)

@@ -12,8 +12,9 @@ from workers.cli.output import settings_of
 
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback LOOKALIKE_SERVE_TOKEN must be set.")
-                    ] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond loopback LOOKALIKE_SERVE_TOKEN must be set.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 29_580,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="Items on a shelf, unless asked for others.")] = 10,
     most: Annotated[int, typer.Option(min=1, max=200, help="Items that may be asked for.")] = 100,
@@ -47,7 +48,7 @@ def serve(
     ] = 300.0,
     grace: Annotated[float, typer.Option(min=2, help="Seconds from SIGTERM to the end.")] = 15.0,
     ready_file: Annotated[Path | None, typer.Option(help="Write where /health is to this file, once up.")] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Answer shelves of similar items over HTTP, and record each as it was shown; /docs shows the API.
 
     Example: lookalike serve --port 29580 --per-seller 2 --min-score 0.3 --explore 0.02
@@ -73,19 +74,34 @@ def serve(
 
     gc.enable()
     chosen = ServerOptions(
-        host=host, models=tuple(model or ()), device=device,
+        host=host,
+        models=tuple(model or ()),
+        device=device,
         defaults=Policy(
-            k=min(k, most), per_seller=per_seller, other_sellers=other_sellers, one_picture=not keep_duplicates,
-            include_sold=include_sold, min_score=min_score, diversity=diversity,
+            k=min(k, most),
+            per_seller=per_seller,
+            other_sellers=other_sellers,
+            one_picture=not keep_duplicates,
+            include_sold=include_sold,
+            min_score=min_score,
+            diversity=diversity,
         ),
         limits=Limits(
-            most=most, picture_bytes=picture_bytes, picture_pixels=picture_pixels,
-            interactions_rate=interactions_rate, interactions=interactions_most, at_once=at_once,
+            most=most,
+            picture_bytes=picture_bytes,
+            picture_pixels=picture_pixels,
+            interactions_rate=interactions_rate,
+            interactions=interactions_most,
+            at_once=at_once,
             connections=connections,
         ),
         shares=Shares(interleave, explore, Exploration(explore_by, explore_top)),
-        anchor=anchor, stale_seconds=stale_takedowns, record_within=record_within, ready_file=ready_file, grace=grace,
-    )  # fmt: skip
+        anchor=anchor,
+        stale_seconds=stale_takedowns,
+        record_within=record_within,
+        ready_file=ready_file,
+        grace=grace,
+    )
     run_server(settings, chosen, listening)
 
 

@@ -62,10 +62,15 @@ def simulate(
     left_out = [each.strip() for each in without.split(",") if each.strip()]
     first_days = {name: int(day) for name, day in _pairs("--at", at).items()}
     setup = Setup(
-        calendar=calendar(scenario, left_out, first_days, _pairs("--size", size)), seed=seed, start=_date(start),
-        days=days, shelves_per_day=shelves_per_day, listings=listings, interleaved=interleaved,
+        calendar=calendar(scenario, left_out, first_days, _pairs("--size", size)),
+        seed=seed,
+        start=_date(start),
+        days=days,
+        shelves_per_day=shelves_per_day,
+        listings=listings,
+        interleaved=interleaved,
         randomised=randomised,
-    )  # fmt: skip
+    )
     if truth and truth != "-":
         _check_writable(Path(truth))
     folder = (images or BUNDLED).resolve()
@@ -130,12 +135,20 @@ def _go(run: "Run", settings: Settings | None) -> list[Delivered]:
 def _summary(run: "Run", seconds: float, delivered: list[Delivered]) -> dict[str, Any]:
     counts = run.counts
     return {
-        "run": run.market.tag, "days": run.market.setup.days, "shelves": counts.of("shelf"), "seen": counts.of("seen"),
-        "clicks": counts.of("click"), "likes": counts.of("like"), "purchases": counts.of("purchase"),
-        "cancels": counts.of("cancel"), "listings": counts.listings, "seconds": round(seconds, 2),
+        "run": run.market.tag,
+        "days": run.market.setup.days,
+        "shelves": counts.of("shelf"),
+        "seen": counts.of("seen"),
+        "clicks": counts.of("click"),
+        "likes": counts.of("like"),
+        "purchases": counts.of("purchase"),
+        "cancels": counts.of("cancel"),
+        "listings": counts.listings,
+        "seconds": round(seconds, 2),
         "shelves_per_second": round(counts.of("shelf") / max(seconds, 1e-9)),
-        "published": sum(each.published for each in delivered), "failed": sum(each.failed for each in delivered),
-    }  # fmt: skip
+        "published": sum(each.published for each in delivered),
+        "failed": sum(each.failed for each in delivered),
+    }
 
 
 def _tell(document: dict[str, Any], truth: dict[str, Any] | None, where: str | None, *, as_json: bool) -> None:

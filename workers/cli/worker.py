@@ -115,11 +115,19 @@ def index(
     settings, capacity = settings_of(context), Capacity(max_in_flight=in_hand, max_delayed=waiting)
     skips = read_skips(skip or (), [settings.named(name) for name in LISTING_TOPICS])
     chosen = IndexerOptions(
-        model=model, device=cast("Device", device), batch_size=batch_size,
-        capacity=replace(capacity, decoders=decoders or capacity.decoders), failure_policy=endings,
-        ready_file=ready_file, metrics_port=metrics_port, metrics_host=metrics_host,
-        accept_offsets=accept_offsets, rebuild=rebuild, skips=skips, grace=grace,
-    )  # fmt: skip
+        model=model,
+        device=cast("Device", device),
+        batch_size=batch_size,
+        capacity=replace(capacity, decoders=decoders or capacity.decoders),
+        failure_policy=endings,
+        ready_file=ready_file,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+        accept_offsets=accept_offsets,
+        rebuild=rebuild,
+        skips=skips,
+        grace=grace,
+    )
     run_worker(settings, chosen)
 
 
@@ -166,13 +174,19 @@ def record(
 
     settings = settings_of(context)
     chosen = RecorderOptions(
-        batch_limits=BatchLimits(records=batch_records, seconds=batch_seconds), once=once, merge=merge,
+        batch_limits=BatchLimits(records=batch_records, seconds=batch_seconds),
+        once=once,
+        merge=merge,
         failure_policy=FailurePolicy(
             max_consecutive_dead_letters=letters_in_a_row, max_dead_letter_ratio=letters_ratio
         ),
-        metrics_port=metrics_port, metrics_host=metrics_host, accept_offsets=accept_offsets, grace=grace,
-        ready_file=ready_file, skips=read_skips(skip or (), [settings.named(INTERACTIONS)]),
-    )  # fmt: skip
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+        accept_offsets=accept_offsets,
+        grace=grace,
+        ready_file=ready_file,
+        skips=read_skips(skip or (), [settings.named(INTERACTIONS)]),
+    )
     run_recorder(settings, chosen)
 
 
@@ -203,9 +217,14 @@ def evaluate(
 
     scope = ReportScope(days=days, config=replace(USUAL, niches=tuple(niche or ())))
     chosen = EvaluatorOptions(
-        scope=scope, interval=every, once=once, metrics_port=metrics_port, metrics_host=metrics_host,
-        ready_file=ready_file, grace=grace,
-    )  # fmt: skip
+        scope=scope,
+        interval=every,
+        once=once,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+        ready_file=ready_file,
+        grace=grace,
+    )
     run_evaluator(settings_of(context), chosen)
 
 

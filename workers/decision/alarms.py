@@ -113,10 +113,16 @@ def _reading(days: Sequence[Day], found: Run, measure: str) -> Reading:
     last = days[-1]
     alarmed = found.alarm_index is not None
     return Reading(
-        last.source, measure, last.model, found.e_values[-1], len(days), sum(len(day.codes) for day in days),
+        last.source,
+        measure,
+        last.model,
+        found.e_values[-1],
+        len(days),
+        sum(len(day.codes) for day in days),
         days[found.alarm_index].day if found.alarm_index is not None else None,
-        days[found.change_index].day if alarmed and found.change_index is not None else None, last.day,
-    )  # fmt: skip
+        days[found.change_index].day if alarmed and found.change_index is not None else None,
+        last.day,
+    )
 
 
 def _strata(before: Sequence[Day], after: Sequence[Day], measure: str, *, sign: float) -> tuple[Stratum, ...]:

@@ -122,7 +122,7 @@ def decide(
 
 def _looked_into(
     state: State, alarm: Reading, signs: Signals, moment: Moment, rules: RetrainPolicy, limits: Limits
-) -> Step:  # fmt: skip
+) -> Step:
     """An alarm is first something to investigate."""
     findings = examine_causes(alarm, signs, rules.tolerate, limits)
     told = {"source": alarm.source, "findings": findings}
@@ -151,7 +151,7 @@ def _what(alarm: Reading) -> str:
 
 def _asked(
     state: State, signs: Signals, moment: Moment, rules: RetrainPolicy, wanted: Outcome, alarm: Reading | None = None
-) -> Step:  # fmt: skip
+) -> Step:
     """What is wanted, unless a rule blocks it; all that do are named."""
     blocks = blocking_rules(state, signs, moment, rules, wanted, alarm)
     if blocks:
@@ -164,12 +164,18 @@ def _asked(
 
 def _request(state: State, moment: Moment, wanted: Outcome, alarm: Reading | None) -> RetrainRequested:
     request = RetrainRequested(
-        decision_id="0" * 16, at=moment.now, model=state.model, trigger=wanted.trigger or "hand", why=wanted.says,
-        source=wanted.source, drop=alarm.drop if alarm else None, since=alarm.since if alarm else None,
+        decision_id="0" * 16,
+        at=moment.now,
+        model=state.model,
+        trigger=wanted.trigger or "hand",
+        why=wanted.says,
+        source=wanted.source,
+        drop=alarm.drop if alarm else None,
+        since=alarm.since if alarm else None,
         until=alarm.until if alarm else None,
         causes=tuple(Tried(cause=each.cause, verdict=each.verdict, says=each.says) for each in wanted.findings),
         follows=moment.follows,
-    )  # fmt: skip
+    )
     return request.model_copy(update={"decision_id": decision_id(request)})
 
 
@@ -190,7 +196,7 @@ def request_content(request: RetrainRequested) -> str:
 
 def blocking_rules(
     state: State, signs: Signals, moment: Moment, rules: RetrainPolicy, wanted: Outcome, alarm: Reading | None
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """The rules that forbid a request now, each by its name. A hand passes least effect, cool-down and freeze."""
     now, by_hand = moment.now, wanted.trigger == "hand"
     last = state.made[-1] if state.made else None

@@ -162,9 +162,13 @@ def last_state(store: Store) -> State:
 
 
 def _decided(
-    store: Store, gather: CollectSignals, rules: RetrainPolicy, asked: RoundRequest, limits: Limits,
+    store: Store,
+    gather: CollectSignals,
+    rules: RetrainPolicy,
+    asked: RoundRequest,
+    limits: Limits,
     there: Sequence[RetrainRequested],
-) -> tuple[RoundResult, Step, Signals]:  # fmt: skip
+) -> tuple[RoundResult, Step, Signals]:
     state = last_state(store).model_copy(update={"made": _made(store, there)})
     model = state.model
     readings = source_readings(store, state, model, rules)
@@ -177,19 +181,32 @@ def _decided(
     step = decide(state, readings, signs, moment, rules, limits)
     said = tuple(_said(each, rules) for each in readings)
     told = RoundResult(
-        at=asked.now.astimezone(UTC), model=step.state.model, outcome=step.outcome, readings=said,
+        at=asked.now.astimezone(UTC),
+        model=step.state.model,
+        outcome=step.outcome,
+        readings=said,
         diagnostics=describe_diagnostics(signs, asked.now.date()),
-        decision_id=step.request.decision_id if step.request else None, next_look=_next_look(readings, asked.windows),
-    )  # fmt: skip
+        decision_id=step.request.decision_id if step.request else None,
+        next_look=_next_look(readings, asked.windows),
+    )
     return told, step, signs
 
 
 def _said(reading: Reading, rules: RetrainPolicy) -> SourceSummary:
     return SourceSummary(
-        source=reading.source, measure=reading.measure, level=min(reading.e_value, 1e300),
-        run_length_days=rules.run_length_days, days=reading.days, units=reading.units, alarm=reading.alarm,
-        since=reading.since, until=reading.until, drop=reading.drop, error=reading.error, missing=reading.missing,
-    )  # fmt: skip
+        source=reading.source,
+        measure=reading.measure,
+        level=min(reading.e_value, 1e300),
+        run_length_days=rules.run_length_days,
+        days=reading.days,
+        units=reading.units,
+        alarm=reading.alarm,
+        since=reading.since,
+        until=reading.until,
+        drop=reading.drop,
+        error=reading.error,
+        missing=reading.missing,
+    )
 
 
 def _next_look(readings: Sequence[Reading], windows: Windows) -> str:

@@ -63,9 +63,15 @@ def sorted_day(day: Day) -> Day:
     codes = back.astype(np.int32)[day.codes] if len(day.codes) else day.codes
     order = np.lexsort((*day.values.T[::-1], codes))
     return Day(
-        day.source, day.model, day.anchor, day.day, day.measures, tuple(str(name) for name in names),
-        np.ascontiguousarray(codes[order], dtype=np.int32), np.ascontiguousarray(day.values[order]),
-    )  # fmt: skip
+        day.source,
+        day.model,
+        day.anchor,
+        day.day,
+        day.measures,
+        tuple(str(name) for name in names),
+        np.ascontiguousarray(codes[order], dtype=np.int32),
+        np.ascontiguousarray(day.values[order]),
+    )
 
 
 _REMEDY = (
@@ -132,16 +138,25 @@ class Store:
         own = sorted_day(day)
         codes, values = own.codes.tobytes(), own.values.tobytes()
         row = (
-            own.source, own.model, own.anchor, own.day.isoformat(), json.dumps(own.measures), json.dumps(own.strata),
-            codes, values, now.astimezone(UTC).isoformat(), _digest(own.strata, codes, values),
-        )  # fmt: skip
+            own.source,
+            own.model,
+            own.anchor,
+            own.day.isoformat(),
+            json.dumps(own.measures),
+            json.dumps(own.strata),
+            codes,
+            values,
+            now.astimezone(UTC).isoformat(),
+            _digest(own.strata, codes, values),
+        )
         return self._file.execute(f"insert or ignore into day values ({', '.join('?' * 10)})", row).rowcount == 1  # noqa: S608
 
     def days(self, source: Source, model: str) -> list[Day]:
         """The closed days of a model, oldest first. Raises Broken where a day is not as it was written."""
         rows = self._file.execute(
-            f"select {_COLUMNS} from day where source = ? and model = ? order by day, anchor", (source, model)  # noqa: S608
-        )  # fmt: skip
+            f"select {_COLUMNS} from day where source = ? and model = ? order by day, anchor",  # noqa: S608
+            (source, model),
+        )
         return [_day(row) for row in rows]
 
     def days_within(self, source: Source, since: date, until: date) -> list[Day]:
@@ -157,9 +172,7 @@ class Store:
         found = self._file.execute("select max(day) from day").fetchone()[0]
         return None if found is None else date.fromisoformat(found)
 
-    def write_step(
-        self, notes: Mapping[str, str], decision: tuple[str, str] | None, now: datetime
-    ) -> None:  # fmt: skip
+    def write_step(self, notes: Mapping[str, str], decision: tuple[str, str] | None, now: datetime) -> None:
         """Keep what a look came to, and its decision (id, record) where there is one: all of it or nothing.
 
         A decision whose id is known stays as it was written first.

@@ -45,7 +45,7 @@ def concurrent_days(shelves: Shelves) -> list[Day]:
     (credit of the anchor's items - credit of the live model's) / (both), in [-1, 1]; more is worse for live.
 
     A unit stands in the stratum where most of the user's credit of that day lies, the first by name of equals.
-    """  # fmt: skip
+    """
     picked = shelves.pick(shelves.drawn == _INTERLEAVED)
     credit = CREDIT[picked.grade]
     live = (credit * (picked.team == _LIVE)).sum(axis=1)

@@ -35,9 +35,11 @@ class RetrainPolicy(BaseModel):
 
     run_length_days: float = Field(365.0, ge=2, description="Least mean number of days until a false alarm.")
     margin: float = Field(
-        0.0, gt=-0.5, lt=0.5,
+        0.0,
+        gt=-0.5,
+        lt=0.5,
         description="Concurrent: the anchor's lead in credit, (anchor - live) / both, up to which live is not worse.",
-    )  # fmt: skip
+    )
     settle_days: int = Field(3, ge=0, description="Days after promotion that are no reference: people try what is new.")
     reference_days: int = Field(28, ge=7, description="Observed: matured days that make the reference.")
     least_effect: float = Field(0.02, ge=0, lt=1, description="A relative drop below this asks for nothing.")

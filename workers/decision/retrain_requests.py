@@ -101,7 +101,7 @@ class RetrainLog:
         await_kafka(self._settings)
         own = producer(
             self._settings, transactional_id=self._settings.named("lookalike-decide"), transaction_timeout_ms=60_000
-        )  # fmt: skip
+        )
         try:
             own.init_transactions(SECONDS)
             missing, others = admitted(self.requested(), requests)
@@ -118,9 +118,11 @@ class RetrainLog:
         failed: list[KafkaError] = []
         for each in missing:
             own.produce(
-                self._settings.named(RETRAIN), each.model_dump_json(exclude_none=True).encode(), each.decision_id,
+                self._settings.named(RETRAIN),
+                each.model_dump_json(exclude_none=True).encode(),
+                each.decision_id,
                 on_delivery=lambda error, _message: failed.append(error) if error else None,
-            )  # fmt: skip
+            )
         own.flush(SECONDS)
         if failed:
             own.abort_transaction(SECONDS)

@@ -185,8 +185,10 @@ def traffic(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
     if seen.suspicious is not None:
         figures["suspicious"] = seen.suspicious.after
         if seen.drop_without is None and seen.suspicious.rise > limits.suspicious:
-            wrong.append(f"{seen.suspicious.after:.1%} of the shelves are of suspicious users, it was "
-                         f"{seen.suspicious.before:.1%}")  # fmt: skip
+            wrong.append(
+                f"{seen.suspicious.after:.1%} of the shelves are of suspicious users, it was "
+                f"{seen.suspicious.before:.1%}"
+            )
     return _finding("traffic", wrong, figures, good="suspicious users are no more than they were, or change nothing")
 
 
@@ -244,9 +246,14 @@ def season(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
 
 Cause = Callable[[Reading, Signals, Limits], Finding]
 CAUSES: dict[str, Cause] = {
-    "recording": recording, "index": index, "recall": recall, "release": release, "traffic": traffic, "mix": mix,
+    "recording": recording,
+    "index": index,
+    "recall": recall,
+    "release": release,
+    "traffic": traffic,
+    "mix": mix,
     "season": season,
-}  # fmt: skip
+}
 """In the order in which they are tried: what makes every figure worthless first, the model last."""
 PERSISTENT_CAUSES = ("recording", "index", "recall", "traffic")
 """While one of these is found, new evidence is spoilt too; the others moved the level once."""

@@ -25,9 +25,10 @@ def recording(before: Shelves, after: Shelves, joined: Change | None = None) -> 
     """Volumes and the split; `joined` is the share of actions that found their shelf, which shelves cannot tell."""
     return Recording(
         shelves_a_day=Change(before=_a_day(before), after=_a_day(after)),
-        actions_a_shelf=Change(before=_acted(before), after=_acted(after)), joined=joined,
+        actions_a_shelf=Change(before=_acted(before), after=_acted(after)),
+        joined=joined,
         sample_ratio_p=sample_ratio(after),
-    )  # fmt: skip
+    )
 
 
 def sample_ratio(shelves: Shelves) -> float | None:

@@ -35,30 +35,34 @@ def _lead(summary: Summary) -> str:
 def _sections(tour: Tour) -> list[Section]:
     return [
         Section(
-            "listing", "By listing",
+            "listing",
+            "By listing",
             "What a shopper sees under a listing: its nearest neighbours on sale. The number is the cosine of the two "
             "vectors; 1 would be the same direction. One listing from each of several categories, not picked by hand.",
             tour.like_listings,
         ),
         Section(
-            "picture", "By picture",
+            "picture",
+            "By picture",
             "A file that is not in the catalogue: a copy of a listing's picture, altered. The listing it was made from "
             "should come first.",
             tour.like_pictures,
         ),
         Section(
-            "text", "By text",
+            "text",
+            "By text",
             "Words, encoded by the model's text tower. Cosines between words and pictures are smaller than between "
             "pictures; only their order counts." + ("" if tour.market.settings.model else _SMALL),
             tour.like_texts,
         ),
         Section(
-            "sale", "Sold, then gone from the shelf",
+            "sale",
+            "Sold, then gone from the shelf",
             "A sale is one event: no picture is encoded for it, and the listing leaves every shelf at once. The row "
             "stays, so that a relisted listing is back without an encode. A removed one is not in the index at all.",
             tour.sales,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _notes(summary: Summary) -> list[str]:

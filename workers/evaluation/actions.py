@@ -69,7 +69,10 @@ def read_actions(folder: Path, since: date, until: date, windows: Windows) -> Ac
     request = hash64(table["request_id"])
     order = np.argsort(request, kind="stable")
     return Actions(
-        request[order], kind[order], at[order], hash64(table["listing_id"])[order],
+        request[order],
+        kind[order],
+        at[order],
+        hash64(table["listing_id"])[order],
         np.stack((np.cumsum(counts) - counts, counts), axis=1)[order],
         positions.filter(counts > 0).explode().to_numpy(),
-    )  # fmt: skip
+    )

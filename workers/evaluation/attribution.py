@@ -65,9 +65,9 @@ def _seen(shelves: Shelves, rows: Places, actions: Actions, found: Places) -> Fl
 def _stand(cells: NDArray[Any], kind: NDArray[np.int8], after: NDArray[np.int64], within: int) -> Flags:
     """Of each purchase, in their order: that no cancel of the same item follows within so many microseconds."""
     bought, undone = (
-        pl.DataFrame({"cell": cells[kind == each], "after": after[kind == each]})
-        .with_row_index().sort("after") for each in (PURCHASE, CANCEL)
-    )  # fmt: skip
+        pl.DataFrame({"cell": cells[kind == each], "after": after[kind == each]}).with_row_index().sort("after")
+        for each in (PURCHASE, CANCEL)
+    )
     undone = undone.select("cell", "after", cancelled=pl.col("after"))
     both = bought.join_asof(undone, on="after", by="cell", strategy="forward", check_sortedness=False).sort("index")
     return ((both["cancelled"] - both["after"]) > within).fill_null(value=True).to_numpy()

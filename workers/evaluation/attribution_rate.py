@@ -57,6 +57,8 @@ def _counts(folder: Path, since: date, until: date, windows: Windows) -> pl.Lazy
     early = after < timedelta()
     outside = late | (after < -windows.skew)
     return actions.join(shelves, on="request_id", how="left").select(
-        actions=pl.len(), known=pl.col("shown").is_not_null().sum(), outside=outside.fill_null(value=False).sum(),
+        actions=pl.len(),
+        known=pl.col("shown").is_not_null().sum(),
+        outside=outside.fill_null(value=False).sum(),
         early=(early & ~outside).fill_null(value=False).sum(),
-    )  # fmt: skip
+    )

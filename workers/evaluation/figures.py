@@ -95,9 +95,13 @@ def to_estimate(figure: ReplicatedFigure, floor: MinimumEvidence) -> Estimate:
         return missing
     users = effective_users(figure.counts)
     return Figure(
-        float(figure.values[0]), interval(figure.values, users), round(float(figure.counts[0])), users,
-        figure.effective, figure.outside,
-    )  # fmt: skip
+        float(figure.values[0]),
+        interval(figure.values, users),
+        round(float(figure.counts[0])),
+        users,
+        figure.effective,
+        figure.outside,
+    )
 
 
 def _place(looked: Floats, clicks: int, floor: MinimumEvidence) -> Estimate:

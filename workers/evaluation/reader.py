@@ -31,8 +31,18 @@ from workers.interactions.scan import collect, scan
 
 _WORDS = ("surface", "layout", "model", "anchor", "policy", "variant", "app_version")
 _HEADS = (
-    "request_id", "at", "partition", "offset", "category", "user", "query", "query_kind", "drawn", *_WORDS, "items",
-)  # fmt: skip
+    "request_id",
+    "at",
+    "partition",
+    "offset",
+    "category",
+    "user",
+    "query",
+    "query_kind",
+    "drawn",
+    *_WORDS,
+    "items",
+)
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
 
@@ -154,15 +164,23 @@ def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
     categories = _names(pl.concat((items["category"], table["category"])))
     return make_shelves(
         spread(hash64(items["listing_id"])),
-        at=at, user=np.where(user == 0, mix(requests), user), request=requests,
-        query=np.where(of_listing, hash64(table["query"]), 0), drawn=_codes(table["drawn"], DRAWN),
-        category=_codes(table["category"], categories), categories=categories,
-        position=spread(items["position"].cast(pl.Int16)), propensity=spread(items["propensity"], np.nan),
-        score=spread(items["score"], np.nan), team=spread(_codes(items["team"], TEAMS)),
-        item_category=spread(_codes(items["category"], categories)), seller=spread(hash64(items["seller_id"])),
-        status=spread(_codes(items["status"], STATUSES)), listed_at=spread(items["listed_at"].fill_null(0)),
+        at=at,
+        user=np.where(user == 0, mix(requests), user),
+        request=requests,
+        query=np.where(of_listing, hash64(table["query"]), 0),
+        drawn=_codes(table["drawn"], DRAWN),
+        category=_codes(table["category"], categories),
+        categories=categories,
+        position=spread(items["position"].cast(pl.Int16)),
+        propensity=spread(items["propensity"], np.nan),
+        score=spread(items["score"], np.nan),
+        team=spread(_codes(items["team"], TEAMS)),
+        item_category=spread(_codes(items["category"], categories)),
+        seller=spread(hash64(items["seller_id"])),
+        status=spread(_codes(items["status"], STATUSES)),
+        listed_at=spread(items["listed_at"].fill_null(0)),
         **{name: _coded(table[name]) for name in _WORDS},
-    )  # fmt: skip
+    )
 
 
 def _items(lists: pl.Series) -> tuple[pl.DataFrame, NDArray[np.intp], NDArray[np.intp]]:

@@ -189,25 +189,58 @@ def make_shelves(listing: ArrayLike, **columns: Any) -> Shelves:
     grade = given.get("grade", np.zeros(listings.shape, np.int8))
     at = given.get("at", np.zeros(n, np.int64))
     defaults: dict[str, Any] = {
-        "at": at, "day": (at // 86_400_000_000).astype(np.int32), "user": np.arange(1, n + 1, dtype=np.uint64),
-        "request": np.zeros(n, np.uint64), "query": np.zeros(n, np.uint64), "visible": any_in_row(shown),
-        "drawn": np.zeros(n, np.int8), "category": np.zeros(n, np.int32),
-        "surface": word, "layout": word, "model": word, "anchor": word, "policy": word, "variant": word,
-        "app_version": word, "listing": listings, "position": places.astype(np.int16), "grade": grade,
-        "clicked": grade > NONE, "seen": shown, "propensity": np.full(listings.shape, np.nan),
-        "score": np.full(listings.shape, np.nan), "team": np.zeros(listings.shape, np.int8),
-        "item_category": np.zeros(listings.shape, np.int32), "seller": np.zeros(listings.shape, np.uint64),
-        "status": np.zeros(listings.shape, np.int8), "listed_at": np.zeros(listings.shape, np.int64),
-    }  # fmt: skip
+        "at": at,
+        "day": (at // 86_400_000_000).astype(np.int32),
+        "user": np.arange(1, n + 1, dtype=np.uint64),
+        "request": np.zeros(n, np.uint64),
+        "query": np.zeros(n, np.uint64),
+        "visible": any_in_row(shown),
+        "drawn": np.zeros(n, np.int8),
+        "category": np.zeros(n, np.int32),
+        "surface": word,
+        "layout": word,
+        "model": word,
+        "anchor": word,
+        "policy": word,
+        "variant": word,
+        "app_version": word,
+        "listing": listings,
+        "position": places.astype(np.int16),
+        "grade": grade,
+        "clicked": grade > NONE,
+        "seen": shown,
+        "propensity": np.full(listings.shape, np.nan),
+        "score": np.full(listings.shape, np.nan),
+        "team": np.zeros(listings.shape, np.int8),
+        "item_category": np.zeros(listings.shape, np.int32),
+        "seller": np.zeros(listings.shape, np.uint64),
+        "status": np.zeros(listings.shape, np.int8),
+        "listed_at": np.zeros(listings.shape, np.int64),
+    }
     return Shelves(**{**defaults, **given})
 
 
 _TYPES: dict[str, Any] = {
-    "at": np.int64, "day": np.int32, "user": np.uint64, "request": np.uint64, "query": np.uint64,
-    "visible": np.bool_, "drawn": np.int8, "category": np.int32, "position": np.int16, "grade": np.int8,
-    "clicked": np.bool_, "seen": np.bool_, "propensity": np.float64, "score": np.float64, "team": np.int8,
-    "item_category": np.int32, "seller": np.uint64, "status": np.int8, "listed_at": np.int64,
-}  # fmt: skip
+    "at": np.int64,
+    "day": np.int32,
+    "user": np.uint64,
+    "request": np.uint64,
+    "query": np.uint64,
+    "visible": np.bool_,
+    "drawn": np.int8,
+    "category": np.int32,
+    "position": np.int16,
+    "grade": np.int8,
+    "clicked": np.bool_,
+    "seen": np.bool_,
+    "propensity": np.float64,
+    "score": np.float64,
+    "team": np.int8,
+    "item_category": np.int32,
+    "seller": np.uint64,
+    "status": np.int8,
+    "listed_at": np.int64,
+}
 
 
 def _column(name: str, value: Any) -> Any:

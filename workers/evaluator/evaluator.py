@@ -58,7 +58,7 @@ class Evaluator:
 
     def __init__(
         self, settings: Settings, folder: Path, store: Store, scope: ReportScope, beat: Callable[[], None]
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._settings, self._folder, self._store, self._scope, self._beat = settings, folder, store, scope, beat
         self._kept = DayStatsCache(folder, scope.config, WINDOWS)
         self._reports, self._broker = ReportPublisher(settings), KafkaStatus(settings)
@@ -138,6 +138,10 @@ def _told(day: date, units: Sequence[Day], told: RoundResult) -> None:
     if told.decision_id is not None:
         metrics.REQUESTS.inc()
     _log.info(
-        "looked", day=str(day), units=sum(len(each.codes) for each in units), outcome=told.outcome.kind,
-        says=told.outcome.says, decision=told.decision_id,
-    )  # fmt: skip
+        "looked",
+        day=str(day),
+        units=sum(len(each.codes) for each in units),
+        outcome=told.outcome.kind,
+        says=told.outcome.says,
+        decision=told.decision_id,
+    )

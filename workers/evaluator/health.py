@@ -32,6 +32,9 @@ def health_report(now: float, seen: HealthState) -> dict[str, Any]:
     elif seen.unavailable is not None:
         state = "waiting"
     return {
-        "state": state, "why": why, "model": seen.model, "until": seen.until,
+        "state": state,
+        "why": why,
+        "model": seen.model,
+        "until": seen.until,
         "seconds_since_round": round(now - seen.round_at, 1),
-    }  # fmt: skip
+    }

@@ -32,9 +32,11 @@ class ReportPublisher:
         failed: list[KafkaError] = []
         try:
             self._producer.produce(
-                self._topic, limit_slices(report).model_dump_json(exclude_none=True).encode(), report.model or "",
+                self._topic,
+                limit_slices(report).model_dump_json(exclude_none=True).encode(),
+                report.model or "",
                 on_delivery=lambda error, _message: failed.append(error) if error else None,
-            )  # fmt: skip
+            )
         except KafkaException as error:
             raise delivery_failure(self._topic, error.args[0]) from None
         left = self._producer.flush(SECONDS + 1)

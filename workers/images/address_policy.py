@@ -13,17 +13,22 @@ _NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 _PORT = re.compile(r":(\d+)$")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _ISATAP = 0x5EFE
-_METADATA = tuple(map(ipaddress.ip_network, (
-    "169.254.0.0/16",      # AWS, Google, Azure, Oracle, DigitalOcean, IBM, Huawei, Tencent, OpenStack; ECS, EKS
-    "168.63.129.16/32",    # Azure's wire server: global by the registry
-    "100.100.100.200/32",  # Alibaba
-    "100.96.0.96/32",      # Volcengine
-    "192.0.0.192/32",      # Oracle
-    "fd00:ec2::/32",       # AWS
-    "fd20:ce::/64",        # Google
-    "fd00:42::42/128",     # Scaleway
-    "fe80::/10",           # OpenStack; nothing that is link-local is an image host
-)))  # fmt: skip
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "169.254.0.0/16",  # AWS, Google, Azure, Oracle, DigitalOcean, IBM, Huawei, Tencent, OpenStack; ECS, EKS
+            "168.63.129.16/32",  # Azure's wire server: global by the registry
+            "100.100.100.200/32",  # Alibaba
+            "100.96.0.96/32",  # Volcengine
+            "192.0.0.192/32",  # Oracle
+            "fd00:ec2::/32",  # AWS
+            "fd20:ce::/64",  # Google
+            "fd00:42::42/128",  # Scaleway
+            "fe80::/10",  # OpenStack; nothing that is link-local is an image host
+        ),
+    )
+)
 
 
 def allowed(host: str, port: int, patterns: tuple[str, ...]) -> Allowed:

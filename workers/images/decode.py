@@ -25,10 +25,14 @@ LOST_SHARE = 1 / 20
 Pixels = NDArray[np.uint8]
 
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+}
 """What undoes each orientation of EXIF."""
 
 # The limit is ours, told for each image and checked before its pixels are read.
@@ -89,9 +93,10 @@ def _decode(picture: Stripped, kind: str, recipe: Recipe, max_pixels: int) -> Im
             _check_lost(np.asarray(image))
         turned = _UPRIGHT.get(picture.orientation)
         rgb = on_white(
-            image.transpose(turned) if turned is not None else image, picture.transparent,
+            image.transpose(turned) if turned is not None else image,
+            picture.transparent,
             picture.profile if recipe.profiles == "srgb" else None,
-        )  # fmt: skip
+        )
     return rgb.resize((recipe.width, recipe.height), Image.Resampling(recipe.resample))
 
 

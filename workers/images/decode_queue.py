@@ -8,7 +8,7 @@ passed in.
 
 import math
 from collections import Counter, OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,14 +28,19 @@ class _Account:
 class DecodeQueue(Generic[Item]):
     """`join` a line, `start` what may, say how it `ended`; `evict`, `turn_away`, `displace` what keeps others out."""
 
-    def __init__(self, decoders: int, places: int, limits: DecodeLimits) -> None:
+    def __init__(
+        self, decoders: int, places: int, limits: DecodeLimits, elapsed: Callable[[Item, float], float] | None = None
+    ) -> None:
+        """`elapsed` gives the seconds that a picture has been in its decoder so far, by default those since it started:
+        a decoder that is not ready yet makes no picture slow."""
         self._free, self._limits = decoders, limits
+        self._elapsed = elapsed
         self._for_slow = max(1, decoders - 1)
         self._waiting_most = places // 2
         self._lines: OrderedDict[str, deque[Item]] = OrderedDict()
         """By source, in the order of their turns; none is empty."""
         self._running: dict[Item, tuple[str, float]] = {}
-        """What is in a decoder, oldest first: its source, and since when."""
+        """What has a decoder, oldest first: its source, and when it started."""
         self._evicted: set[Item] = set()
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
         self._over: OrderedDict[str, float] = OrderedDict()
@@ -68,7 +73,7 @@ class DecodeQueue(Generic[Item]):
 
         Each is evicted once: it begins anew when it is its turn, with its whole time.
         """
-        quick = any(now - began <= self._limits.slow_seconds for _, began in self._running.values())
+        quick = any(self._seconds(item, now) <= self._limits.slow_seconds for item in self._running)
         if self._free or quick or self._next(now, trusted=True) is None:
             return []
         return [item for item in self._running if item not in self._evicted][:1]
@@ -82,7 +87,7 @@ class DecodeQueue(Generic[Item]):
 
     def stopped(self, item: Item, now: float) -> None:
         """It was evicted, and waits before all others of its source; a source that is known has the next turn."""
-        source = self._leave(item, now - self._running[item][1], now)
+        source = self._leave(item, self._seconds(item, now), now)
         self._evicted.add(item)
         self._lines.setdefault(source, deque()).appendleft(item)
         if known := next((each for each in self._lines if self._proven(each, now) and self._trusted(each, now)), None):
@@ -140,10 +145,13 @@ class DecodeQueue(Generic[Item]):
 
     def _over_budget(self, source: str, now: float) -> bool:
         seconds = self._remembered(source, now)
-        for other, began in self._running.values():
-            if other == source and now - began > self._limits.slow_seconds:
-                seconds += now - began
+        for item, (other, _) in self._running.items():
+            if other == source and (so_far := self._seconds(item, now)) > self._limits.slow_seconds:
+                seconds += so_far
         return seconds > self._limits.budget_seconds
+
+    def _seconds(self, item: Item, now: float) -> float:
+        return self._elapsed(item, now) if self._elapsed else now - self._running[item][1]
 
     def _leave(self, item: Item, seconds: float, now: float) -> str:
         source, _ = self._running.pop(item)

@@ -66,6 +66,11 @@ class Call:
         self.given_up = False
         self.seconds = 0.0
         """For how long it was in a decoder."""
+        self._entered_at = math.inf
+
+    def elapsed(self, now: float) -> float:
+        """For how long it has been in a decoder by `now`, in monotonic seconds; waiting for one to be ready is none."""
+        return self.seconds + max(0.0, now - self._entered_at)
 
     def give_up(self) -> None:
         """End the process that decodes it, if one does: whoever waits for it gets GivenUp."""
@@ -81,13 +86,13 @@ class Call:
             if self.given_up:
                 raise GivenUp
             self._decoder = decoder
-        began = time.monotonic()
+        self._entered_at = time.monotonic()
         try:
             yield
         finally:
             with self._lock:
                 self._decoder = None
-            self.seconds += time.monotonic() - began
+            self.seconds, self._entered_at = self.elapsed(time.monotonic()), math.inf
 
 
 class DecoderPool:

@@ -56,6 +56,8 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     main(
-        int(sys.argv[1]), int(sys.argv[2]), Recipe.model_validate_json(sys.argv[3]),
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        Recipe.model_validate_json(sys.argv[3]),
         ImageLimits(**json.loads(sys.argv[4])),
-    )  # fmt: skip
+    )

@@ -64,10 +64,14 @@ class Fetcher:
             use_dns_cache=False,  # the resolver has one of its own
         )
         self._session = aiohttp.ClientSession(
-            connector=connector, auto_decompress=False, trust_env=False,
+            connector=connector,
+            auto_decompress=False,
+            trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_LINE_BYTES, max_field_size=_LINE_BYTES, max_headers=_HEADERS_MOST,
-        )  # fmt: skip
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+            max_headers=_HEADERS_MOST,
+        )
         return self
 
     async def __aexit__(
@@ -204,8 +208,10 @@ class Fetcher:
         except aiohttp.ClientResponseError as error:  # no such answer exists: a bad status line, a bad header
             raise BadAnswer(f"its answer breaks the rules of HTTP: {_one_line(error.message)}") from None
         except TimeoutError:
-            raise TimedOut(f"no whole answer within {self.limits.seconds:g} s, or no connection within "
-                            f"{self.limits.connect_seconds:g} s") from None  # fmt: skip
+            raise TimedOut(
+                f"no whole answer within {self.limits.seconds:g} s, or no connection within "
+                f"{self.limits.connect_seconds:g} s"
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__, BadMessage):  # the resolver's refusal, wrapped by the connector
                 raise error.__cause__ from None

@@ -3,18 +3,49 @@
 import re
 
 _BY_START = (
-    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"),
-    (b"BM", "BMP"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"),
-    (b"%PDF-", "PDF"), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"8BPS", "Photoshop"), (b"\0\0\1\0", "icon"), (b"PK\3\4", "ZIP"),
-    (b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"Rar!", "RAR"), (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
-    (b"%!PS", "PostScript"), (b"\x1a\x45\xdf\xa3", "Matroska"), (b"OggS", "Ogg"), (b"ID3", "MP3"),
-    (b"\x7fELF", "ELF"), (b"\0asm", "WebAssembly"), (b"SQLite format 3\0", "SQLite"),
-)  # fmt: skip
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"%PDF-", "PDF"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"8BPS", "Photoshop"),
+    (b"\0\0\1\0", "icon"),
+    (b"PK\3\4", "ZIP"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (b"%!PS", "PostScript"),
+    (b"\x1a\x45\xdf\xa3", "Matroska"),
+    (b"OggS", "Ogg"),
+    (b"ID3", "MP3"),
+    (b"\x7fELF", "ELF"),
+    (b"\0asm", "WebAssembly"),
+    (b"SQLite format 3\0", "SQLite"),
+)
 _BY_BRAND = {
-    b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC",
-    b"hevc": "HEIC", b"hevx": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"crx ": "CR3", b"qt  ": "QuickTime",
-}  # fmt: skip
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"heim": "HEIC",
+    b"heis": "HEIC",
+    b"hevc": "HEIC",
+    b"hevx": "HEIC",
+    b"mif1": "HEIF",
+    b"msf1": "HEIF",
+    b"crx ": "CR3",
+    b"qt  ": "QuickTime",
+}
 _MARKUP = re.compile(rb"<(?:!--|!doctype\s+)?\s*([a-z][a-z0-9:]*)?", re.IGNORECASE)
 _HTML = {b"html", b"head", b"body", b"title", b"script", b"style", b"div", b"p", b"h1", b"center", b"table", b"meta"}
 _LOOKED_AT = 512

@@ -16,8 +16,14 @@ from workers.images.displayed_urls import displayed_url
 from workers.images.limits import ImageLimits
 
 _NO_FILE = {
-    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP,
-}  # fmt: skip
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
 OURS = {errno.EMFILE, errno.ENFILE}
 """We, or this machine, have too many files open: no picture and no host is to blame."""
 _READERS = 16

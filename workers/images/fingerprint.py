@@ -31,8 +31,9 @@ def fingerprint_of(encoder: Encoder) -> Fingerprint:
         if each is not None and not 0.99 < np.linalg.norm(each) < 1.01:
             raise CommandFailed(
                 f"the model {encoder.recipe.model_id} gives no vector for the fixed {what} (its length is "
-                f"{np.linalg.norm(each):.3g}); use another checkpoint, or correct its config.json", 2,
-            )  # fmt: skip
+                f"{np.linalg.norm(each):.3g}); use another checkpoint, or correct its config.json",
+                2,
+            )
     return found
 
 

@@ -34,9 +34,15 @@ _READERS = 64
 _STATUS = re.compile(r"non-2xx status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _OUR_KEYS = {
-    "SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "TokenRefreshRequired",
-    "RequestTimeTooSkewed", "AuthorizationHeaderMalformed", "InvalidSecurity",
-}  # fmt: skip
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "RequestTimeTooSkewed",
+    "AuthorizationHeaderMalformed",
+    "InvalidSecurity",
+}
 """What S3 says of credentials that are none, with 400 or 403: it says nothing of the picture."""
 Store = S3Store | GCSStore
 

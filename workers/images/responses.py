@@ -128,8 +128,10 @@ def _decoder(response: aiohttp.ClientResponse, name: str) -> _Plain | _Inflate:
         return _Plain()
     if len(layers) == 1 and layers[0] in ("gzip", "x-gzip", "deflate"):
         return _Inflate()
-    raise BadMessage("image-undecodable", f"{name}: its content encoding is {', '.join(layers)[:80]}; one of gzip or "
-                     "deflate is undone")  # fmt: skip
+    raise BadMessage(
+        "image-undecodable",
+        f"{name}: its content encoding is {', '.join(layers)[:80]}; one of gzip or deflate is undone",
+    )
 
 
 async def _read(pieces: AsyncIterator[bytes], decoder: _Plain | _Inflate, name: str, most: int) -> bytes:

@@ -76,8 +76,9 @@ class Assignment:
         offsets = {partition: self._watermarks[partition].committable for partition in self._identified}
         return {
             partition: Commit(each.offset if offset is None else offset, self._identity(partition, offset))
-            for partition, each in self._identified.items() for offset in [offsets[partition]]
-        }  # fmt: skip
+            for partition, each in self._identified.items()
+            for offset in [offsets[partition]]
+        }
 
     def release(self, partitions: Iterable[PartitionId]) -> None:
         """These partitions are being revoked: start no further write."""
@@ -104,15 +105,18 @@ class Assignment:
             if partition in assigned and not self._watermarks[partition].closed
         }
         due = self._lease.due  # then unchanged offsets are committed again: that proves the membership too
-        done = {partition: (offset, self._watermarks[partition].ahead_of(offset))
-                for partition in ours if (offset := self._watermarks[partition].committable) is not None}  # fmt: skip
+        done = {
+            partition: (offset, self._watermarks[partition].ahead_of(offset))
+            for partition in ours
+            if (offset := self._watermarks[partition].committable) is not None
+        }
         news = {partition: said for partition, said in done.items() if due or said != self._committed.get(partition)}
         # What the group had committed before: committing it again changes nothing, and renews the lease of a worker
         # that has received no record yet. Once for each partition, so that every commit has the identity of its log.
         news |= {
             partition: (self._identified[partition].offset, 0)
             for partition in ours - self._committed.keys() - done.keys()
-        }  # fmt: skip
+        }
         if due and not news and ours:
             least = min(ours)
             news = {least: self._committed[least]}
@@ -120,7 +124,7 @@ class Assignment:
         said = {
             partition: (offset, replace(self._identity(partition, offset), ahead=ahead, at=at).text())
             for partition, (offset, ahead) in news.items()
-        }  # fmt: skip
+        }
         if said and await consumer._commit(said):
             self._committed |= news
             self._lease.renew(asked_at)

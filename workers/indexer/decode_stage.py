@@ -38,7 +38,10 @@ class DecodeStage:
         self._callers = ThreadPoolExecutor(capacity.decoders, thread_name_prefix="index-decode")
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="index-hash")
         self._queue: DecodeQueue[_Picture] = DecodeQueue(
-            capacity.decoders, capacity.picture_slots, decode_limits or DecodeLimits()
+            capacity.decoders,
+            capacity.picture_slots,
+            decode_limits or DecodeLimits(),
+            elapsed=lambda picture, now: picture.call.elapsed(now),
         )
 
     def close(self) -> None:
@@ -83,8 +86,8 @@ class DecodeStage:
             try:
                 result = await loop.run_in_executor(self._callers, work, image.data, picture.call)
             except GivenUp:
-                picture.call, picture.turn = Call(), loop.create_future()
                 self._queue.stopped(picture, time.monotonic())
+                picture.call, picture.turn = Call(), loop.create_future()
                 self._start_ready()
                 continue
             except BadMessage as bad:

@@ -53,7 +53,7 @@ class FetchStage:
         )
         self._lookup_queues: FairQueues[PictureRequest] = FairQueues(
             fetcher.hosts, fetcher.shares, lookups, HostLimits.of_hand(max_in_flight // 2)
-        )  # fmt: skip
+        )
         """Events whose host must be resolved first; name servers can hang as well."""
         self._lookups: set[PictureRequest] = set()
         self._fetches: dict[PictureRequest, asyncio.Task[list[Fetched]]] = {}

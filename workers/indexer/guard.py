@@ -26,9 +26,14 @@ class Action(Enum):
 
 
 def decide(
-    event: ListingEvent, order: Order, known: Known, *,
-    image_hash: str | None = None, refetch: bool = False, taken_down: bool = False,
-) -> Action:  # fmt: skip
+    event: ListingEvent,
+    order: Order,
+    known: Known,
+    *,
+    image_hash: str | None = None,
+    refetch: bool = False,
+    taken_down: bool = False,
+) -> Action:
     """The action for `event`; `image_hash` is the hash of its pictures if they have been fetched.
 
     If the listing is `taken_down`, it gets a tombstone with the order of the event, whatever the event says: so it

@@ -87,8 +87,9 @@ class Lineage:
             raise CommandFailed(why, 2)
         adopted = {
             place.topic_partition: Commit(place.committed, self._adopted(place, ids, found))
-            for place in places if place.committed is not None
-        }  # fmt: skip
+            for place in places
+            if place.committed is not None
+        }
         self._epochs, self._before = epochs, adopted
         return adopted
 
@@ -100,8 +101,9 @@ class Lineage:
         if (store := self._read_store()) != self._store:
             raise CommandFailed(
                 f"the collections are not those that group {self._group} writes to (their ids are {store}, and were "
-                f"{self._store}): they were dropped and made anew, or restored from a backup; {REBUILD}", 2,
-            )  # fmt: skip
+                f"{self._store}): they were dropped and made anew, or restored from a backup; {REBUILD}",
+                2,
+            )
         client, wanted = await_kafka(self._settings), sorted(now)
         epochs = leader_epochs(client, wanted)
         firsts, ends = offsets(client, wanted, OffsetSpec.earliest()), offsets(client, wanted, OffsetSpec.latest())
@@ -110,7 +112,7 @@ class Lineage:
                 *each, now[each].offset, firsts[each], ends[each], self._since_before(each, now[each].identity)
             )
             for each in wanted
-        ]  # fmt: skip
+        ]
         moved = [
             place for place in places if epochs.get(place.topic_partition) != self._epochs.get(place.topic_partition)
         ]

@@ -62,7 +62,9 @@ def stalled_twice(before: Reading | None, now: Reading, limit: float = STALL_SEC
         return None
     first, last = before.progress, now.progress
     if (first.acquired_at, first.progress_at, bool(first.in_flight)) != (
-        last.acquired_at, last.progress_at, bool(last.in_flight)
-    ):  # fmt: skip
+        last.acquired_at,
+        last.progress_at,
+        bool(last.in_flight),
+    ):
         return None
     return stalled(now.at, last, now.lag, limit)

@@ -25,9 +25,10 @@ LAG_DUE = Gauge(
     "lookalike_lag_due", "Records that a worker should do now, by partition of this worker.", ["topic", "partition"]
 )
 LAG_WAITING = Gauge(
-    "lookalike_lag_waiting", "Records put back on purpose and not due yet, by partition of this worker.",
+    "lookalike_lag_waiting",
+    "Records put back on purpose and not due yet, by partition of this worker.",
     ["topic", "partition"],
-)  # fmt: skip
+)
 IN_LINE = Gauge("lookalike_events_in_line", "Events that wait for a place at their image host.")
 IN_HAND = Gauge("lookalike_events_in_hand", "Events taken in and not finished.")
 TWO_PARTITIONS = Counter("lookalike_two_partitions", "Events of a listing that came from another partition before.")

@@ -55,7 +55,8 @@ def partition_offsets(
     committed = commits(settings, group, wanted)  # first, or it could be past an end that was requested before
     firsts, ends = offsets(client, wanted, OffsetSpec.earliest()), offsets(client, wanted, OffsetSpec.latest())
     return [
-        PartitionOffsets(*each, said.offset, firsts[each], ends[each], said.identity) if (said := committed.get(each))
+        PartitionOffsets(*each, said.offset, firsts[each], ends[each], said.identity)
+        if (said := committed.get(each))
         else PartitionOffsets(*each, None, firsts[each], ends[each])
         for each in wanted
-    ]  # fmt: skip
+    ]

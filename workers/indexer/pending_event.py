@@ -27,9 +27,12 @@ class StageTimes:
     def frozen(self) -> StagesMs:
         """The times as the outcome has them."""
         return StagesMs(
-            queue=round(self.queue, 1), fetch=round(self.fetch, 1), decode=round(self.decode, 1),
-            encode=round(self.encode, 1), upsert=round(self.upsert, 1),
-        )  # fmt: skip
+            queue=round(self.queue, 1),
+            fetch=round(self.fetch, 1),
+            decode=round(self.decode, 1),
+            encode=round(self.encode, 1),
+            upsert=round(self.upsert, 1),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,16 @@ class Pipeline:
     """From records to rows: `submit` records, `drop_revoked`, `stop`. `on_failure` is called with the first failure."""
 
     def __init__(
-        self, settings: Settings, encoder: ImageEncoder, store: Store,
+        self,
+        settings: Settings,
+        encoder: ImageEncoder,
+        store: Store,
         on_failure: Callable[[BaseException], None],
-        limits: ImageLimits, capacity: Capacity, policy: FailurePolicy, lease: Lease,
-    ) -> None:  # fmt: skip
+        limits: ImageLimits,
+        capacity: Capacity,
+        policy: FailurePolicy,
+        lease: Lease,
+    ) -> None:
         self.in_flight = InFlight(capacity.max_in_flight)
         self._queues, self._fold = Queues(), Fold()
         self._availability = Availability()

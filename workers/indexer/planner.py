@@ -24,9 +24,15 @@ class Planner:
     """One step: a batch from the inbox, one Strong read, and the routing of each listing's winner."""
 
     def __init__(
-        self, stages: Stages, queues: Queues, fold: Fold, store: Store, settler: Settler, pictures: FetchStage,
+        self,
+        stages: Stages,
+        queues: Queues,
+        fold: Fold,
+        store: Store,
+        settler: Settler,
+        pictures: FetchStage,
         follower: TakedownFollower,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._follower = follower
         self._stages, self._queues, self._fold = stages, queues, fold
         self._store, self._settler, self._pictures = store, settler, pictures
@@ -76,8 +82,13 @@ class Planner:
         if winner is None:
             return
         _warn_if_on_two_partitions(winner, known)
-        action = decide(winner.event, winner.order, known, refetch=winner.refetch,
-                        taken_down=is_taken_down(takedowns, winner.event, known))  # fmt: skip
+        action = decide(
+            winner.event,
+            winner.order,
+            known,
+            refetch=winner.refetch,
+            taken_down=is_taken_down(takedowns, winner.event, known),
+        )
         if action in (Action.SUPERSEDED, Action.DONE):
             # Orders in the store only grow, so this needs no second check.
             self._settler.already_stored(winner, known)

@@ -48,9 +48,13 @@ class Reporter:
     """Reports the end of each event at least once. Thread-safe."""
 
     def __init__(
-        self, settings: Settings, model_id: str, takedowns: Takedowns, policy: FailurePolicy = FailurePolicy(),  # noqa: B008 - frozen
+        self,
+        settings: Settings,
+        model_id: str,
+        takedowns: Takedowns,
+        policy: FailurePolicy = FailurePolicy(),  # noqa: B008 - frozen
         availability: Availability | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._availability = availability or Availability()
         self._refusals: dict[str, str] = {}
         self._failure: Broken | None = None
@@ -70,10 +74,15 @@ class Reporter:
             return
         visible_ms = time.time() * 1_000 - pending.source.timestamp
         outcome = Outcome(
-            listing_id=pending.listing_id, version=pending.event.version, outcome=done, model=self._model_id,
-            encoded=encoded, source=pending.source, event_to_visible_ms=round(max(0.0, visible_ms), 1),
+            listing_id=pending.listing_id,
+            version=pending.event.version,
+            outcome=done,
+            model=self._model_id,
+            encoded=encoded,
+            source=pending.source,
+            event_to_visible_ms=round(max(0.0, visible_ms), 1),
             stages_ms=pending.times.frozen(),
-        )  # fmt: skip
+        )
         metrics.observe(outcome)
         if done != "refused" and not encoded:  # what was encoded has counted when its pictures were decoded
             self._limit.good("done")
@@ -96,9 +105,13 @@ class Reporter:
         record = received.record
         self._limit.bad(bad.reason, bad.error, party_of(record, bad.reason, pending.event if pending else None))
         dead_letter = DeadLetter(
-            source=first_source(record), reason=cast("Reason", bad.reason), error=bad.error,
-            attempts=retry_state(record).attempts + bad.attempts, worker=self._worker, model=self._model_id,
-        )  # fmt: skip
+            source=first_source(record),
+            reason=cast("Reason", bad.reason),
+            error=bad.error,
+            attempts=retry_state(record).attempts + bad.attempts,
+            worker=self._worker,
+            model=self._model_id,
+        )
         metrics.DEAD_LETTERS.labels(bad.reason).inc()
         _log.warning("dead_letter", reason=bad.reason, error=bad.error, source=dead_letter.source.model_dump())
         value, headers = encode_dead_letter(record, dead_letter)
@@ -126,8 +139,13 @@ class Reporter:
             return
         record, before = pending.received.record, retry_state(pending.received.record)
         state = schedule_picture_retry(
-            before, pending.source, self._policy, now=time.time(), chance=random.random(), asked=bad.retry_after,  # noqa: S311
-        )  # fmt: skip
+            before,
+            pending.source,
+            self._policy,
+            now=time.time(),
+            chance=random.random(),  # noqa: S311
+            asked=bad.retry_after,
+        )
         if state is None or record.size > MAX_BYTES:
             self.dead_letter(pending.received, bad, pending)
         else:
@@ -137,14 +155,24 @@ class Reporter:
         record = pending.received.record
         metrics.PUT_BACK.labels(why).inc()
         _log.info(
-            "put_back", listing_id=pending.listing_id, error=error, tries=state.tries, looks=state.looks,
-            attempts=state.attempts, seconds=round(state.wait_seconds, 1), source=pending.source.model_dump(),
-        )  # fmt: skip
+            "put_back",
+            listing_id=pending.listing_id,
+            error=error,
+            tries=state.tries,
+            looks=state.looks,
+            attempts=state.attempts,
+            seconds=round(state.wait_seconds, 1),
+            source=pending.source.model_dump(),
+        )
         # On its own partition number, whose owner owns the other events of the listing too.
         self._send(
-            RETRY, record.key, record.value, requeue_headers(record, state), pending.received.finish,
+            RETRY,
+            record.key,
+            record.value,
+            requeue_headers(record, state),
+            pending.received.finish,
             partition=record.source.partition,
-        )  # fmt: skip
+        )
 
     def _finish_if_erased(self, received: ReceivedRecord, pending: PendingEvent | None) -> bool:
         """Whether the listing was erased: then the event is finished without a record, which would hold the id."""
@@ -187,9 +215,15 @@ class Reporter:
         return int(self._producer.flush(seconds))
 
     def _send(
-        self, topic: str, key: str | bytes | None, value: bytes | None,
-        headers: RawHeaders, on_confirmed: Send, *, partition: int = ANY_PARTITION,
-    ) -> None:  # fmt: skip
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        headers: RawHeaders,
+        on_confirmed: Send,
+        *,
+        partition: int = ANY_PARTITION,
+    ) -> None:
         def confirmed(error: KafkaError | None, _message: Message) -> None:
             if error is None:
                 self._confirmed_at = time.monotonic()
@@ -202,9 +236,13 @@ class Reporter:
             while True:
                 try:
                     self._producer.produce(
-                        self._settings.named(topic), value, key, partition,
-                        headers=cast("list[tuple[str, str | bytes | None]]", headers), on_delivery=confirmed,
-                    )  # fmt: skip
+                        self._settings.named(topic),
+                        value,
+                        key,
+                        partition,
+                        headers=cast("list[tuple[str, str | bytes | None]]", headers),
+                        on_delivery=confirmed,
+                    )
                 except BufferError:
                     self._producer.poll(0.05)
                 except KafkaException as error:

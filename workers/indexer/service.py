@@ -124,8 +124,9 @@ def _require_store(settings: Settings, model_id: str, group: str) -> None:
             f"Milvus at {shown_address(settings.milvus)} lacks {collections.listings} or {collections.tombstones}, "
             f"which group {group} has written to: it has read {first.topic} partition {first.partition} up to "
             f"{first.committed}. They were dropped, or LOOKALIKE_MILVUS is not where they are; nothing was made; if "
-            f"they are gone, {REBUILD}", 2,
-        )  # fmt: skip
+            f"they are gone, {REBUILD}",
+            2,
+        )
 
 
 def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: Fingerprint | None = None) -> Store:
@@ -150,7 +151,7 @@ def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: 
 
 async def _run(
     settings: Settings, options: IndexerOptions, encoder: ImageEncoder, store: Store, lineage: Lineage
-) -> None:  # fmt: skip
+) -> None:
     began_at = time.monotonic()
     index = IndexApp(
         make_app(settings, encoder.recipe.hash12),

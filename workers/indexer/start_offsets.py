@@ -84,7 +84,7 @@ def _commit_first(client: AdminClient, group: str, places: list[PartitionOffsets
     partitions = [
         TopicPartition(place.topic, place.partition, place.first, Identity(ids[place.topic], (), store).text())
         for place in places
-    ]  # fmt: skip
+    ]
     request = [ConsumerGroupTopicPartitions(group, partitions)]
     try:
         result = client.alter_consumer_group_offsets(request, request_timeout=10)[group].result()

@@ -24,9 +24,16 @@ class Writer:
     """One step: a batch of writes, one Strong read, at most one upsert and one tombstone call, all events settled."""
 
     def __init__(
-        self, stages: Stages, queues: Queues, fold: Fold, store: Store, settler: Settler, lease: Lease,
-        follower: TakedownFollower, removals: Removals,
-    ) -> None:  # fmt: skip
+        self,
+        stages: Stages,
+        queues: Queues,
+        fold: Fold,
+        store: Store,
+        settler: Settler,
+        lease: Lease,
+        follower: TakedownFollower,
+        removals: Removals,
+    ) -> None:
         self._stages, self._queues, self._fold, self._store, self._settler = stages, queues, fold, store, settler
         self._lease, self._follower, self._removals = lease, follower, removals
         self.idle = threading.Event()

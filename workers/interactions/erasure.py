@@ -102,9 +102,7 @@ def _rewrite(folder: Path, forgotten: Erasures, wanted: pl.Expr) -> list[dict[st
             new = staging.path / path.name
             write_file(new, applied.rows)
             replace_file(new, path)
-            told.append({
-                "file": str(path.relative_to(folder)), "removed": applied.removed, "renamed": applied.renamed
-            })  # fmt: skip
+            told.append({"file": str(path.relative_to(folder)), "removed": applied.removed, "renamed": applied.renamed})
     finally:
         staging.close()
     return told
@@ -136,8 +134,11 @@ def _receipt(
 ) -> dict[str, Any]:
     files = list(files)
     return {
-        "hash": value, "key_id": key.key_id, "at": at.isoformat(timespec="seconds"),
-        "removed": sum(each["removed"] for each in files), "renamed": sum(each["renamed"] for each in files),
+        "hash": value,
+        "key_id": key.key_id,
+        "at": at.isoformat(timespec="seconds"),
+        "removed": sum(each["removed"] for each in files),
+        "renamed": sum(each["renamed"] for each in files),
         "files": files,
         "expires": [{"topic": topic, "gone_by": each.isoformat(timespec="minutes")} for topic, each in until.items()],
-    }  # fmt: skip
+    }

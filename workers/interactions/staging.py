@@ -25,9 +25,20 @@ from workers.interactions.locks import DAYS, Lock, hold_lock, staging_lock
 from workers.interactions.schema import COLUMNS
 
 _DICTIONARY = [
-    "event", "query_kind", "category", "seller_id", "model", "anchor", "policy", "drawn", "variant", "surface",
-    "layout", "app_version", *(f"items.list.element.{name}" for name in ("team", "category", "seller_id", "status")),
-]  # fmt: skip
+    "event",
+    "query_kind",
+    "category",
+    "seller_id",
+    "model",
+    "anchor",
+    "policy",
+    "drawn",
+    "variant",
+    "surface",
+    "layout",
+    "app_version",
+    *(f"items.list.element.{name}" for name in ("team", "category", "seller_id", "status")),
+]
 """Columns with few words; to look for words in a column of ids costs time and saves nothing."""
 
 
@@ -92,8 +103,11 @@ def write_file(path: Path, rows: Any) -> None:
 def write_options() -> dict[str, Any]:
     """How every file is written."""
     return {
-        "compression": "zstd", "compression_level": 1, "use_dictionary": _DICTIONARY, "write_statistics": _STATISTICS,
-    }  # fmt: skip
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": _DICTIONARY,
+        "write_statistics": _STATISTICS,
+    }
 
 
 def commit(staging: Staging, batch: Path) -> Path:

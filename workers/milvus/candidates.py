@@ -18,9 +18,18 @@ LIMIT = 16_384
 """The most rows that Milvus returns in one answer."""
 
 _SHOWN = [
-    "listing_id", "title", "category", "price_minor", "currency", "status", "version", "image_hash", "image_urls",
-    "seller_id", "listed_at",
-]  # fmt: skip
+    "listing_id",
+    "title",
+    "category",
+    "price_minor",
+    "currency",
+    "status",
+    "version",
+    "image_hash",
+    "image_urls",
+    "seller_id",
+    "listed_at",
+]
 
 Hides = Callable[[str, int, str, str], bool]
 """Whether a row is hidden (taken down or erased), by listing id, version, seller id and image hash."""
@@ -47,9 +56,15 @@ class Candidate:
 
 
 def nearest(
-    client: MilvusClient, collection: str, vector: list[float], expression: str, limit: int, *,
-    vectors: bool = False, timeout: float = TIMEOUT_SECONDS,
-) -> list[Candidate]:  # fmt: skip
+    client: MilvusClient,
+    collection: str,
+    vector: list[float],
+    expression: str,
+    limit: int,
+    *,
+    vectors: bool = False,
+    timeout: float = TIMEOUT_SECONDS,
+) -> list[Candidate]:
     """The `limit` rows nearest to `vector` that match a Milvus filter; may be up to five seconds behind a write.
 
     Raises SlowDown if Milvus is unavailable, BadMessage for an invalid filter.
@@ -107,8 +122,11 @@ def visible_candidates(
 def search_until_enough(
     ask: Callable[[int], list[Candidate]],
     choose: Callable[[list[Candidate]], list[Candidate]],
-    *, wanted: int, first: int, floor: float | None = None,
-) -> list[Candidate]:  # fmt: skip
+    *,
+    wanted: int,
+    first: int,
+    floor: float | None = None,
+) -> list[Candidate]:
     """The first `wanted` of the nearest rows that `choose` accepts; fewer if there are fewer.
 
     `choose` removes some: first the nearest `first` rows are requested, then many more if that was not enough.

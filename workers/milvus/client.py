@@ -43,9 +43,12 @@ def connect(settings: Settings) -> MilvusClient:
     """A client of the server in the settings; raises CommandFailed (exit 3) if it does not answer."""
     try:
         return MilvusClient(
-            uri=settings.milvus, token=settings.milvus_token.get_secret_value(), timeout=TIMEOUT_SECONDS,
-            grpc_options=_GRPC, **milvus_options(settings),
-        )  # fmt: skip
+            uri=settings.milvus,
+            token=settings.milvus_token.get_secret_value(),
+            timeout=TIMEOUT_SECONDS,
+            grpc_options=_GRPC,
+            **milvus_options(settings),
+        )
     except (MilvusException, grpc.RpcError):
         remedy = "start the local stack with `lookalike up`, or set LOOKALIKE_MILVUS"
         raise unreachable("Milvus", settings.milvus, remedy, _unresolved(settings.milvus)) from None

@@ -27,9 +27,14 @@ _NO_ALIAS = {100, 1600}  # Milvus Lite's code, and Milvus'
 
 # Milvus counts VARCHAR in bytes; a character of UTF-8 has at most four.
 _TEXTS = {
-    "status": 16, "category": CATEGORY_BYTES, "brand": 800, "currency": 8, "seller_id": 512, "title": TITLE_BYTES,
+    "status": 16,
+    "category": CATEGORY_BYTES,
+    "brand": 800,
+    "currency": 8,
+    "seller_id": 512,
+    "title": TITLE_BYTES,
     "image_hash": 64,
-}  # fmt: skip
+}
 _NUMBERS = ("version", "price_minor", "listed_at", "updated_at", "indexed_at")
 _DOCUMENTS = ("attributes", "image_urls", "source")
 
@@ -152,9 +157,12 @@ def create(client: MilvusClient, name: str, schema: CollectionSchema, vector: st
             return
         try:
             client.create_collection(
-                name, schema=schema, index_params=index, consistency_level="Bounded",
+                name,
+                schema=schema,
+                index_params=index,
+                consistency_level="Bounded",
                 properties={_ID: secrets.token_hex(8)},
-            )  # fmt: skip
+            )
         except MilvusException:
             # Another worker may be quicker, and on Milvus Lite the collection is seen only a moment after that.
             deadline = time.monotonic() + _MADE_WITHIN

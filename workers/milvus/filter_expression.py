@@ -9,13 +9,16 @@ LONGEST = 10_000
 DEEPEST = 100
 """Brackets inside each other; the servers' parsers recurse."""
 _PAIRS = {")": "(", "]": "[", "}": "{"}
-_TOKEN = re.compile(r"""
+_TOKEN = re.compile(
+    r"""
       (?P<text> "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' )
     | (?P<quote> ["'] )
     | (?P<number> (?<![\w.]) (?: 0[xX][0-9a-fA-F]+ | [0-9]+ ) (?![\w.]) )
     | (?P<bracket> [()\[\]{}] )
     | (?P<control> [\x00-\x08\x0b\x0c\x0e-\x1f\x7f] )
-""", re.VERBOSE | re.DOTALL)  # fmt: skip
+""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def enclosed(expression: str) -> str:

@@ -24,9 +24,13 @@ _KIND, _PICTURE, _TEXT = "kind", "picture", "text"
 
 
 def read_fingerprint(
-    client: MilvusClient, settings: Settings, model_id: str, *,
-    consistency: str = STRONG, timeout: float = TIMEOUT_SECONDS,
-) -> Fingerprint | None:  # fmt: skip
+    client: MilvusClient,
+    settings: Settings,
+    model_id: str,
+    *,
+    consistency: str = STRONG,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Fingerprint | None:
     """What the worker that filled the model's collection computed; None if that was before there were fingerprints.
 
     Raises SlowDown where Milvus is away.
@@ -36,9 +40,13 @@ def read_fingerprint(
         if not client.has_collection(name, timeout=timeout):
             return None
     ask = partial(
-        client.query, name, f'{_KIND} in ["{_PICTURE}", "{_TEXT}"]', output_fields=[_KIND, VECTOR_FIELD],
-        consistency_level=consistency, timeout=timeout,
-    )  # fmt: skip
+        client.query,
+        name,
+        f'{_KIND} in ["{_PICTURE}", "{_TEXT}"]',
+        output_fields=[_KIND, VECTOR_FIELD],
+        consistency_level=consistency,
+        timeout=timeout,
+    )
     try:
         rows = read(client, name, ask)
     except Broken:  # it was dropped a moment ago, with the collection

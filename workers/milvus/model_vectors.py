@@ -40,9 +40,13 @@ class Model:
         vectors: list[Vectors] = []
         for some in _batches(ids, READ_BATCH):
             ask = partial(
-                self._client.query, self._collection, listing_id_in(some), output_fields=["listing_id", VECTOR_FIELD],
-                consistency_level="Bounded", timeout=_SECONDS,
-            )  # fmt: skip
+                self._client.query,
+                self._collection,
+                listing_id_in(some),
+                output_fields=["listing_id", VECTOR_FIELD],
+                consistency_level="Bounded",
+                timeout=_SECONDS,
+            )
             rows = read(self._client, self._collection, ask)
             found += [str(row["listing_id"]) for row in rows]
             vectors += [np.asarray(row[VECTOR_FIELD], np.float32) for row in rows]
@@ -55,10 +59,15 @@ class Model:
         """
         for some in _batches(vectors.tolist(), _SEARCHED_AT_ONCE):
             search = partial(
-                self._client.search, self._collection, some, limit=depth, output_fields=["listing_id"],
+                self._client.search,
+                self._collection,
+                some,
+                limit=depth,
+                output_fields=["listing_id"],
                 search_params={"metric_type": METRIC, "params": {"ef": max(EF, depth)}},
-                consistency_level="Bounded", timeout=_SECONDS,
-            )  # fmt: skip
+                consistency_level="Bounded",
+                timeout=_SECONDS,
+            )
             for hits in read(self._client, self._collection, search):
                 yield [str(hit["entity"]["listing_id"]) for hit in hits]
 

@@ -89,9 +89,13 @@ class StoredListing(NamedTuple):
 
 
 def stored_vector(
-    client: MilvusClient, collection: str, listing_id: str, *,
-    consistency: str = STRONG, timeout: float = TIMEOUT_SECONDS,
-) -> StoredListing | None:  # fmt: skip
+    client: MilvusClient,
+    collection: str,
+    listing_id: str,
+    *,
+    consistency: str = STRONG,
+    timeout: float = TIMEOUT_SECONDS,
+) -> StoredListing | None:
     """A listing's vector, the hash of its picture, its seller, version, category and status; None without a row."""
     ask = partial(
         client.query,
@@ -106,9 +110,13 @@ def stored_vector(
         return None
     row = rows[0]
     return StoredListing(
-        list(row[VECTOR_FIELD]), str(row["image_hash"]), str(row["seller_id"]), int(row["version"]),
-        str(row["category"]), str(row["status"]),
-    )  # fmt: skip
+        list(row[VECTOR_FIELD]),
+        str(row["image_hash"]),
+        str(row["seller_id"]),
+        int(row["version"]),
+        str(row["category"]),
+        str(row["status"]),
+    )
 
 
 def search(

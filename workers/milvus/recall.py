@@ -75,14 +75,17 @@ def count_since(client: MilvusClient, collections: Collections, microseconds: in
 
 def _nearest(client: MilvusClient, collections: Collections, vectors: Vectors, ef: int) -> list[list[float]]:
     search = partial(
-        client.search, collections.listings, vectors.tolist(), limit=DEPTH, consistency_level="Bounded",
-        search_params={"metric_type": METRIC, "params": {"ef": ef}}, timeout=_SECONDS,
-    )  # fmt: skip
+        client.search,
+        collections.listings,
+        vectors.tolist(),
+        limit=DEPTH,
+        consistency_level="Bounded",
+        search_params={"metric_type": METRIC, "params": {"ef": ef}},
+        timeout=_SECONDS,
+    )
     return [[float(hit["distance"]) for hit in hits] for hits in read(client, collections.listings, search)]
 
 
 def _asked(client: MilvusClient, collections: Collections, where: str, **more: Any) -> list[dict[str, Any]]:
-    ask = partial(
-        client.query, collections.listings, where, consistency_level="Bounded", timeout=_SECONDS, **more
-    )  # fmt: skip
+    ask = partial(client.query, collections.listings, where, consistency_level="Bounded", timeout=_SECONDS, **more)
     return [dict(row) for row in read(client, collections.listings, ask)]

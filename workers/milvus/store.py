@@ -87,9 +87,13 @@ class Store:
         for start in range(0, len(ids), READ_BATCH):
             expression = listing_id_in(ids[start : start + READ_BATCH])
             ask = partial(
-                self.client.query, collection, expression, output_fields=fields, consistency_level=STRONG,
+                self.client.query,
+                collection,
+                expression,
+                output_fields=fields,
+                consistency_level=STRONG,
                 timeout=TIMEOUT_SECONDS,
-            )  # fmt: skip
+            )
             rows = read(self.client, collection, ask)
             found |= {row["listing_id"]: from_milvus(dict(row)) for row in rows}
         return found

@@ -88,7 +88,12 @@ def in_key_ranges(some: Callable[[str], list[Found]], listing_id: Callable[[Foun
 
 def _page(client: MilvusClient, collection: str, expression: str, fields: list[str]) -> list[dict[str, Any]]:
     ask = partial(
-        client.query, collection, expression, output_fields=fields, limit=PAGE, consistency_level=STRONG,
+        client.query,
+        collection,
+        expression,
+        output_fields=fields,
+        limit=PAGE,
+        consistency_level=STRONG,
         timeout=TIMEOUT_SECONDS,
-    )  # fmt: skip
+    )
     return [dict(row) for row in read(client, collection, ask)]

@@ -8,23 +8,63 @@ from streams.errors import CommandFailed
 _VISION, _TEXT = "vision_config", "text_config"
 _TOWERS = {_VISION: "siglip_vision_model", _TEXT: "siglip_text_model"}
 _SHAPES = frozenset(
-    {"hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "max_position_embeddings",
-     "projection_size", "image_size", "patch_size", "num_channels"}
-)  # fmt: skip
+    {
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "vocab_size",
+        "max_position_embeddings",
+        "projection_size",
+        "image_size",
+        "patch_size",
+        "num_channels",
+    }
+)
 """What the shapes of the weights say as well: other weights, another hash, and weights that don't fit are refused."""
 _LARGEST = {
-    "hidden_size": 16_384, "intermediate_size": 131_072, "num_hidden_layers": 256, "num_attention_heads": 1_024,
-    "vocab_size": 4_000_000, "max_position_embeddings": 65_536, "projection_size": 16_384, "image_size": 4_096,
-    "patch_size": 4_096, "num_channels": 3,
-}  # fmt: skip
+    "hidden_size": 16_384,
+    "intermediate_size": 131_072,
+    "num_hidden_layers": 256,
+    "num_attention_heads": 1_024,
+    "vocab_size": 4_000_000,
+    "max_position_embeddings": 65_536,
+    "projection_size": 16_384,
+    "image_size": 4_096,
+    "patch_size": 4_096,
+    "num_channels": 3,
+}
 """Ten times the published SigLIPs' and more: torch makes whatever it is asked for, a layer at a time, for hours."""
 _WITHOUT_EFFECT = frozenset(
-    {"architectures", "attention_dropout", "bos_token_id", "dropout", "dtype", "eos_token_id", "id2label",
-     "initializer_factor", "initializer_range", "is_decoder", "is_encoder_decoder", "label2id", "model_type",
-     "name_or_path", "num_labels", "output_attentions", "output_hidden_states", "pad_token_id", "return_dict",
-     "text_config", "tie_word_embeddings", "torch_dtype", "torchscript", "transformers_version", "use_cache",
-     "use_return_dict", "vision_config"}
-)  # fmt: skip
+    {
+        "architectures",
+        "attention_dropout",
+        "bos_token_id",
+        "dropout",
+        "dtype",
+        "eos_token_id",
+        "id2label",
+        "initializer_factor",
+        "initializer_range",
+        "is_decoder",
+        "is_encoder_decoder",
+        "label2id",
+        "model_type",
+        "name_or_path",
+        "num_labels",
+        "output_attentions",
+        "output_hidden_states",
+        "pad_token_id",
+        "return_dict",
+        "text_config",
+        "tie_word_embeddings",
+        "torch_dtype",
+        "torchscript",
+        "transformers_version",
+        "use_cache",
+        "use_return_dict",
+        "vision_config",
+    }
+)
 """Read by training, by generation or by nobody; the towers are looked at by themselves."""
 _SIGLIP = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-06, "vision_use_head": True}
 _HEADS = {1152: 16, 1536: 16}

@@ -53,9 +53,14 @@ def _download(repository: str, revision: str) -> Path:
 
 
 def read_recipe(
-    folder: Path, *, decode: Literal["draft", "full"] = "draft", images: int = 1, name: str | None = None,
-    profiles: Literal["ignored", "srgb"] = "srgb", several: Literal["mean", "first_good"] = "mean",
-) -> Recipe:  # fmt: skip
+    folder: Path,
+    *,
+    decode: Literal["draft", "full"] = "draft",
+    images: int = 1,
+    name: str | None = None,
+    profiles: Literal["ignored", "srgb"] = "srgb",
+    several: Literal["mean", "first_good"] = "mean",
+) -> Recipe:
     """The recipe of the model in `folder`, checked against its `recipe.json` where it has one; the choices are for a
     folder that has none.
 
@@ -69,11 +74,17 @@ def read_recipe(
     stated = folder / "recipe.json"
     try:
         found = Recipe(
-            name=name or _name(folder), weights=hash_weights(folder), decode=decode, images=images, profiles=profiles,
+            name=name or _name(folder),
+            weights=hash_weights(folder),
+            decode=decode,
+            images=images,
+            profiles=profiles,
             several=several,
-            config=differences(folder, config), tokenizer=hash_tokenizer(folder), texts=preparation_of(folder),
+            config=differences(folder, config),
+            tokenizer=hash_tokenizer(folder),
+            texts=preparation_of(folder),
             **read_processor(folder, image_side(folder, config)),
-        )  # fmt: skip
+        )
         if not stated.exists():
             return found
         recipe = Recipe.model_validate(read_json(stated))

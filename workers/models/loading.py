@@ -37,9 +37,15 @@ def load_siglip(folder: Path) -> Any:
     try:
         _check_room(folder, siglip)
         model, report = siglip.from_pretrained(
-            folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, attn_implementation="sdpa",
-            dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True,
-        )  # fmt: skip
+            folder,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
     except CommandFailed:
         raise
     except MemoryError:
@@ -106,10 +112,12 @@ def _refuse(folder: Path, report: dict[str, Any]) -> None:
     wrong = [
         f"{_some(names)} {what}"
         for names, what in (
-            (missing - mismatched, "missing"), (unexpected, "unexpected"), (mismatched, "of another shape"),
+            (missing - mismatched, "missing"),
+            (unexpected, "unexpected"),
+            (mismatched, "of another shape"),
         )
         if names
-    ]  # fmt: skip
+    ]
     wrong += [first_line(RuntimeError(each)) for each in report.get("error_msgs") or ()][:1]
     if wrong:
         remedy = "fetch the folder again, or save it by save_pretrained from the model that was trained"

@@ -11,13 +11,34 @@ from workers.models.json_file import read_json
 _OWN_FILE, _SHARED_FILE = "preprocessor_config.json", "processor_config.json"
 _KINDS = ("SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil")
 _OBEYED = frozenset(
-    {"size", "resample", "do_resize", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std",
-     "do_convert_rgb", "image_processor_type", "feature_extractor_type"}
-)  # fmt: skip
+    {
+        "size",
+        "resample",
+        "do_resize",
+        "do_rescale",
+        "rescale_factor",
+        "do_normalize",
+        "image_mean",
+        "image_std",
+        "do_convert_rgb",
+        "image_processor_type",
+        "feature_extractor_type",
+    }
+)
 _WITHOUT_EFFECT = frozenset(
-    {"processor_class", "data_format", "default_to_square", "device", "disable_grouping", "return_tensors",
-     "transformers_version", "crop_size", "pad_size", "_valid_processor_keys"}
-)  # fmt: skip
+    {
+        "processor_class",
+        "data_format",
+        "default_to_square",
+        "device",
+        "disable_grouping",
+        "return_tensors",
+        "transformers_version",
+        "crop_size",
+        "pad_size",
+        "_valid_processor_keys",
+    }
+)
 """How transformers hands pictures on; `crop_size` and `pad_size` are read only if a `do_…` asks for it."""
 _BICUBIC, _MOST_FILTERS = 3, 5
 
@@ -32,11 +53,12 @@ def read_processor(folder: Path, side: object) -> dict[str, Any]:
         raise CommandFailed(f"{folder}: the image processor's {name} is {settings.get(name)!r}: {why}", 2)
     rescaled, normalised = settings.get("do_rescale", True), settings.get("do_normalize", True)
     return {
-        **settings["size"], "resample": settings.get("resample", _BICUBIC),
+        **settings["size"],
+        "resample": settings.get("resample", _BICUBIC),
         "rescale": settings.get("rescale_factor", 1 / 255) if rescaled else 1.0,
         "mean": _three(settings.get("image_mean", 0.5)) if normalised else (0.0, 0.0, 0.0),
         "std": _three(settings.get("image_std", 0.5)) if normalised else (1.0, 1.0, 1.0),
-    }  # fmt: skip
+    }
 
 
 def _not_done_here(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:

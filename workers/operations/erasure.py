@@ -49,11 +49,15 @@ def erase(settings: Settings, listing_id: str, *, seconds: float) -> dict[str, A
         _publish_nulls(settings, listing_id, entry, traces)
         gone = _delete_and_look(stores, listing_id, entry, seconds)
     return {
-        "listing_id": listing_id, "erased": all(gone.values()), "version": entry.version, "hash": entry.value,
-        "key_id": entry.key_id, "at": entry.at.isoformat(timespec="seconds"),
+        "listing_id": listing_id,
+        "erased": all(gone.values()),
+        "version": entry.version,
+        "hash": entry.value,
+        "key_id": entry.key_id,
+        "at": entry.at.isoformat(timespec="seconds"),
         "collections": [{"name": name, "gone": each} for name, each in gone.items()],
         "expires": expiries(settings, traces_of(settings, listing_id)),
-    }  # fmt: skip
+    }
 
 
 def _erased_before(hidden: Takedowns, listing_id: str) -> int:

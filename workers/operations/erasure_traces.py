@@ -62,15 +62,23 @@ def expiries(settings: Settings, traces: Traces) -> list[dict[str, object]]:
     described = client.describe_configs(list(resources.values()))
     told: list[dict[str, object]] = []
     for topic, resource in resources.items():
-        config = {name: int(entry.value) for name, entry in described[resource].result().items()
-                  if name in _TIMES and entry.value is not None}  # fmt: skip
+        config = {
+            name: int(entry.value)
+            for name, entry in described[resource].result().items()
+            if name in _TIMES and entry.value is not None
+        }
         records = traces.records.get(topic, [])
         content = [each for each in records if topic not in _COMPACTED or each.value is not None]
         nulls = [each for each in records if topic in _COMPACTED and each.value is None]
-        told.append({
-            "topic": settings.named(topic), "records": len(content), "gone_by": _by(content, _kept_ms(topic, config)),
-            "nulls": len(nulls), "nulls_gone_by": _by(nulls, _kept_ms(topic, config) + config["delete.retention.ms"]),
-        })  # fmt: skip
+        told.append(
+            {
+                "topic": settings.named(topic),
+                "records": len(content),
+                "gone_by": _by(content, _kept_ms(topic, config)),
+                "nulls": len(nulls),
+                "nulls_gone_by": _by(nulls, _kept_ms(topic, config) + config["delete.retention.ms"]),
+            }
+        )
     return told
 
 

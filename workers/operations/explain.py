@@ -41,13 +41,16 @@ def explanation(settings: Settings, listing_id: str) -> dict[str, Any]:
     if newest is not None and found.model and (found.stored is None or found.stored < (newest.order or ())):
         found.before = _events_before(settings, found.model, newest.record.source)
     return {
-        "answer": conclusion(found, now=datetime.now(UTC)), "listing_id": listing_id,
+        "answer": conclusion(found, now=datetime.now(UTC)),
+        "listing_id": listing_id,
         "events": [each.document() for each in found.events],
         "outcome": found.outcomes[-1][1].outcome if found.outcomes else None,
         "outcomes": [_outcome_document(each) for _, each in found.outcomes],
-        "row": found.row, "tombstone": found.tombstone, "dead_letters": [each.row() for each in found.letters],
+        "row": found.row,
+        "tombstone": found.tombstone,
+        "dead_letters": [each.row() for each in found.letters],
         "events_before": found.before,
-    }  # fmt: skip
+    }
 
 
 def _from_log(settings: Settings, listing_id: str) -> Found:
@@ -133,7 +136,11 @@ def _events_before(settings: Settings, model: str, source: Source) -> int | None
 
 def _outcome_document(outcome: Outcome) -> dict[str, Any]:
     return {
-        "version": outcome.version, "outcome": outcome.outcome, "model": outcome.model, "encoded": outcome.encoded,
-        "source": place_of(outcome.source), "event_to_visible_ms": outcome.event_to_visible_ms,
+        "version": outcome.version,
+        "outcome": outcome.outcome,
+        "model": outcome.model,
+        "encoded": outcome.encoded,
+        "source": place_of(outcome.source),
+        "event_to_visible_ms": outcome.event_to_visible_ms,
         "stages_ms": outcome.stages_ms.model_dump(),
-    }  # fmt: skip
+    }

@@ -36,9 +36,11 @@ class Event:
         """As `explain --json` shows it."""
         seen = self.event
         return {
-            "place": place_of(self.record.source), "version": seen.version if seen else None,
-            "status": seen.status if seen else self.error, "title": seen.title if seen else "",
-        }  # fmt: skip
+            "place": place_of(self.record.source),
+            "version": seen.version if seen else None,
+            "status": seen.status if seen else self.error,
+            "title": seen.title if seen else "",
+        }
 
 
 @dataclass

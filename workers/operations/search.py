@@ -66,9 +66,14 @@ class Asker:
                     f"{listing_id} is not in {collection.listings}; `lookalike explain {listing_id}` tells why", 1
                 )
             found = search(
-                self._client, collection.listings, stored.vector, wanted, without=listing_id,
-                without_hash=stored.image_hash, hides=hides,
-            )  # fmt: skip
+                self._client,
+                collection.listings,
+                stored.vector,
+                wanted,
+                without=listing_id,
+                without_hash=stored.image_hash,
+                hides=hides,
+            )
             return Answer(collection.model_id, listing_id, found)
 
     def by_image(self, data: bytes, wanted: SearchOptions, *, query: str = "image") -> Answer:

@@ -27,11 +27,21 @@ def overview(settings: Settings) -> dict[str, Any]:
     `down` names processes as well: those that end again and again, and those of which none is running.
     """
     found: dict[str, Any] = {
-        "model": None, "collection": None, "rows": None, "tombstones": None, "lag": None, "lag_due": None,
-        "lag_waiting": None, "workers": None,
-        "recorders": None, "evaluation": None, "dead_letters": None, "dead_letters_by_reason": None, "away": [],
+        "model": None,
+        "collection": None,
+        "rows": None,
+        "tombstones": None,
+        "lag": None,
+        "lag_due": None,
+        "lag_waiting": None,
+        "workers": None,
+        "recorders": None,
+        "evaluation": None,
+        "dead_letters": None,
+        "dead_letters_by_reason": None,
+        "away": [],
         "missing_offsets": [asdict(each) for each in find_gaps(interactions_folder(settings))],
-    }  # fmt: skip
+    }
     missing: list[str] = []
     try:
         found |= _from_milvus(settings)
@@ -71,9 +81,11 @@ def _from_milvus(settings: Settings) -> dict[str, Any]:
         if current is None:
             return {}
         return {
-            "model": current.model_id, "collection": current.listings,
-            "rows": rows_by_status(client, current), "tombstones": tombstones(client, current),
-        }  # fmt: skip
+            "model": current.model_id,
+            "collection": current.listings,
+            "rows": rows_by_status(client, current),
+            "tombstones": tombstones(client, current),
+        }
 
 
 def _evaluation(last: Report | None) -> dict[str, Any] | None:
@@ -82,9 +94,15 @@ def _evaluation(last: Report | None) -> dict[str, Any] | None:
         return None
     figure = last.total.get("nDCG@5", Shown(missing="not measured"))
     return {
-        "at": last.at, "model": last.model, "since": last.since, "until": last.until,
-        "nDCG@5": figure.value, "low": figure.low, "high": figure.high, "missing": figure.missing,
-    }  # fmt: skip
+        "at": last.at,
+        "model": last.model,
+        "since": last.since,
+        "until": last.until,
+        "nDCG@5": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "missing": figure.missing,
+    }
 
 
 def _from_kafka(settings: Settings) -> dict[str, Any]:

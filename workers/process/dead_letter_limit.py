@@ -20,9 +20,15 @@ letter of an unreadable message is sent at once, while the messages that were pa
 """
 
 STAGES: dict[str, Stage] = {
-    "deserialize": "read", "schema": "read", "key-mismatch": "read", "image-refused": "done", "image-too-large": "done",
-    "image-undecodable": "done", "encode": "done", "row-rejected": "done",
-}  # fmt: skip
+    "deserialize": "read",
+    "schema": "read",
+    "key-mismatch": "read",
+    "image-refused": "done",
+    "image-too-large": "done",
+    "image-undecodable": "done",
+    "encode": "done",
+    "row-rejected": "done",
+}
 """Reasons that a wrong release or setting of ours would give to every message. Not among them: image-missing and
 fetch-exhausted, which depend on the servers of others."""
 PARTIES = 10

@@ -30,11 +30,18 @@ class InteractionConsumer:
         self._reached_end = reached_end
         self._look_at = 0.0
         config = client_config(
-            settings, group_id=settings.named(RECORD), enable_auto_commit=False, auto_offset_reset="error",
-            isolation_level="read_committed", session_timeout_ms=10_000, heartbeat_interval_ms=3_000,
-            enable_partition_eof=True, fetch_message_max_bytes=8_000_000, fetch_wait_max_ms=100,
+            settings,
+            group_id=settings.named(RECORD),
+            enable_auto_commit=False,
+            auto_offset_reset="error",
+            isolation_level="read_committed",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            enable_partition_eof=True,
+            fetch_message_max_bytes=8_000_000,
+            fetch_wait_max_ms=100,
             queued_max_messages_kbytes=131_072,
-        )  # fmt: skip
+        )
         self.consumer = Consumer(config | {"error_cb": self._on_error})
 
     def poll(self, count: int, seconds: float) -> list[Message]:

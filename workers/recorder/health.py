@@ -37,6 +37,9 @@ def health_report(now: float, seen: HealthState) -> dict[str, Any]:
         state = "stalled"
         why = f"{seen.in_flight} records are in hand and none was written for {now - seen.progress_at:.0f} s"
     return {
-        "state": state, "why": why, "in_hand": seen.in_flight, "partitions": seen.partitions,
+        "state": state,
+        "why": why,
+        "in_hand": seen.in_flight,
+        "partitions": seen.partitions,
         "seconds_since_progress": round(now - seen.progress_at, 1),
-    }  # fmt: skip
+    }

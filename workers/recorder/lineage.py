@@ -62,14 +62,16 @@ class RecordedLog:
             return dict.fromkeys(inside, f"the topic was made anew: its id is {theirs}, and was {ours}")
         rows = {
             partition: {offset: row for offset, row in found.items() if first <= offset < end}
-            for partition, (first, end) in inside.items() if (found := self._last_rows(partition))
-        }  # fmt: skip
+            for partition, (first, end) in inside.items()
+            if (found := self._last_rows(partition))
+        }
         there = records_at(self._settings, {(self._topic, partition): each for partition, each in rows.items()})
         return {
             partition: f"the log lost its end and grew again: at offset {offset} is another record than was recorded"
-            for partition, each in rows.items() for offset, row in each.items()
+            for partition, each in rows.items()
+            for offset, row in each.items()
             if (record := there[self._topic, partition].get(offset)) and row_identity(record) != row
-        }  # fmt: skip
+        }
 
     def write_topic_id(self) -> None:
         """Write down which log is recorded from now on. Raises KafkaException."""
@@ -110,7 +112,7 @@ class RecordedLog:
         """The last rows of a partition, by offset; none where its last files can't be read."""
         theirs = [
             each for each in data_files(self._folder) if each.topic == self._topic and each.partition == partition
-        ]  # fmt: skip
+        ]
         last = max((each.last for each in theirs), default=0)
         found = dict[int, RowIdentity]()
         for each in theirs:  # a range has a file in each of its days

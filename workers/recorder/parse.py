@@ -126,9 +126,10 @@ def _block(text: bytes, lines: list[bytes]) -> tuple[pa.Table, npt.NDArray[np.bo
     if not text.isascii():
         text.decode()  # pyarrow takes any bytes for text
     table = pj.read_json(
-        pa.BufferReader(text), read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        pa.BufferReader(text),
+        read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
         parse_options=pj.ParseOptions(explicit_schema=_LINES, unexpected_field_behavior="ignore"),
-    ).combine_chunks()  # fmt: skip
+    ).combine_chunks()
     if table.num_rows != len(lines):
         raise pa.ArrowInvalid("a line has more than one object")
     fits = conforming(table) & _shallow(table, text, lines)

@@ -50,7 +50,7 @@ def parse_chunk(messages: Sequence[Message], skips: Skips = NONE) -> ParsedChunk
     recorded = np.fromiter((at for _, at in map(_timestamp, messages)), np.int64, count)
     refused = out_of_bounds(
         np.asarray(parsed.rows.column("at").cast(pa.int64())), recorded[parsed.numbers], time.time_ns() // 1_000_000
-    )  # fmt: skip
+    )
     bad = parsed.bad
     if refused:
         late = {int(parsed.numbers[row]): BadMessage(TIME_OUT_OF_BOUNDS, why) for row, why in refused.items()}
@@ -64,8 +64,11 @@ def parse_chunk(messages: Sequence[Message], skips: Skips = NONE) -> ParsedChunk
 
 def _stepped_over(messages: Sequence[Message], skips: Skips) -> list[int]:
     """The numbers of the records that `skips` names."""
-    offsets = {offset for topic, partition, offset in skips
-               if (topic, partition) == (messages[0].topic(), messages[0].partition())}  # fmt: skip
+    offsets = {
+        offset
+        for topic, partition, offset in skips
+        if (topic, partition) == (messages[0].topic(), messages[0].partition())
+    }
     return [number for number, message in enumerate(messages) if message.offset() in offsets] if offsets else []
 
 

@@ -129,11 +129,11 @@ class OwnedPartitions:
         logs = {
             each: consumer.get_watermark_offsets(TopicPartition(self._topic, each), timeout=_SECONDS)
             for each in partitions
-        }  # fmt: skip
+        }
         places = {
             each: PartitionProgress(self._topic, each, recorded.get(each), committed.get(each), *logs[each])
             for each in partitions
-        }  # fmt: skip
+        }
         others = self._of_another_log(places)
         starts = dict[int, int]()
         for each, place in places.items():

@@ -112,7 +112,7 @@ def _beside(
     def seen() -> HealthState:
         return HealthState(
             recorder.in_flight, recorder.partitions, recorder.unavailable, recorder.progress_at, recorder.beat_at
-        )  # fmt: skip
+        )
 
     server = None
     if chosen.metrics_port is not None:

@@ -53,9 +53,14 @@ class Writer:
     """Writes batches of one topic; for one thread, but for `away` and `parse_chunk`."""
 
     def __init__(
-        self, staging: Staging, topic: str, letters: DeadLetterProducer, limit: DeadLetterLimit, read_key: ReadKey,
+        self,
+        staging: Staging,
+        topic: str,
+        letters: DeadLetterProducer,
+        limit: DeadLetterLimit,
+        read_key: ReadKey,
         skips: Skips = NONE,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._staging, self._topic, self._letters = staging, topic, letters
         self._limit, self._read_key, self._skips = limit, read_key, skips
         self._pool = ThreadPoolExecutor(_READERS, "record-read")

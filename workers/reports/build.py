@@ -29,9 +29,14 @@ class Clock:
 
 
 def build(
-    by_day: Sequence[tuple[date, DayStats]], clock: Clock, choice: EvaluationConfig = USUAL, *,
-    model: str | None = None, catalogue: int | None = None, comparison: told.Comparison | None = None,
-) -> told.Report:  # fmt: skip
+    by_day: Sequence[tuple[date, DayStats]],
+    clock: Clock,
+    choice: EvaluationConfig = USUAL,
+    *,
+    model: str | None = None,
+    catalogue: int | None = None,
+    comparison: told.Comparison | None = None,
+) -> told.Report:
     """The report of days that follow each other, at least one; `catalogue` is how many listings might have been shown.
 
     The same sums give the same report, but for `at`.
@@ -46,24 +51,33 @@ def build(
         for day, stats in by_day
     )
     return told.Report(
-        at=clock.at, model=model, since=by_day[0][0], until=date.fromordinal(by_day[-1][0].toordinal() + 1),
-        total=report_figures(summed.by_slice.get(ALL, {})), days=days,
-        slices=tuple(told.SliceReport(by=by, name=name, figures=report_figures(mine))
-                     for (by, name), mine in summed.by_slice.items() if (by, name) != ALL),
-        looked=tuple(told.Looked(surface=surface, layout=layout, places=tuple(map(report_figure, places)))
-                     for (surface, layout), places in summed.looked.items()),
-        listings=summed.listings, listings_share=summed.listings_share, comparison=comparison,
+        at=clock.at,
+        model=model,
+        since=by_day[0][0],
+        until=date.fromordinal(by_day[-1][0].toordinal() + 1),
+        total=report_figures(summed.by_slice.get(ALL, {})),
+        days=days,
+        slices=tuple(
+            told.SliceReport(by=by, name=name, figures=report_figures(mine))
+            for (by, name), mine in summed.by_slice.items()
+            if (by, name) != ALL
+        ),
+        looked=tuple(
+            told.Looked(surface=surface, layout=layout, places=tuple(map(report_figure, places)))
+            for (surface, layout), places in summed.looked.items()
+        ),
+        listings=summed.listings,
+        listings_share=summed.listings_share,
+        comparison=comparison,
         open_days=sum(not each.mature for each in days),
-    )  # fmt: skip
+    )
 
 
 def build_comparison(
     one: tuple[str, DayStats], other: tuple[str, DayStats], choice: EvaluationConfig = USUAL
-) -> told.Comparison:  # fmt: skip
+) -> told.Comparison:
     """The differences of two by name; users who are in both are paired."""
-    return told.Comparison(
-        one=one[0], other=other[0], figures=report_figures(compare(one[1], other[1], choice))
-    )  # fmt: skip
+    return told.Comparison(one=one[0], other=other[0], figures=report_figures(compare(one[1], other[1], choice)))
 
 
 def report_figures(measured: Mapping[str, Estimate]) -> told.Figures:
@@ -78,6 +92,11 @@ def report_figure(measured: Estimate) -> told.Shown:
     # JSON has no infinity: an interval without ends has none to tell.
     low, high = (end if isfinite(end) else None for end in (measured.interval.low, measured.interval.high))
     return told.Shown(
-        value=measured.value, low=low, high=high, shelves=measured.shelves, users=measured.users,
-        effective=measured.effective, outside=measured.outside,
-    )  # fmt: skip
+        value=measured.value,
+        low=low,
+        high=high,
+        shelves=measured.shelves,
+        users=measured.users,
+        effective=measured.effective,
+        outside=measured.outside,
+    )

@@ -22,7 +22,7 @@ _SOURCES = {
         "Against its own first days",
         "The live model's days against those after its promotion: weak evidence, for nothing was randomised.",
     ),
-}  # fmt: skip
+}
 _CAUSES = {
     "recording": "Is what happens recorded as before?",
     "index": "Is the index behind, or does it show what was sold?",
@@ -64,14 +64,21 @@ def decision_view(look: RoundResult | None) -> dict[str, object] | None:
     outcome = look.outcome
     sign, title, says = _OUTCOMES[outcome.kind]
     return {
-        "kind": outcome.kind, "sign": sign, "title": title, "means": says, "says": formatting.plain(outcome.says),
-        "at": f"{look.at:%Y-%m-%d %H:%M %Z}".strip(), "model": formatting.plain(look.model or ""),
+        "kind": outcome.kind,
+        "sign": sign,
+        "title": title,
+        "means": says,
+        "says": formatting.plain(outcome.says),
+        "at": f"{look.at:%Y-%m-%d %H:%M %Z}".strip(),
+        "model": formatting.plain(look.model or ""),
         "sources": [_source(each) for each in look.readings],
         "causes": [_cause(each) for each in outcome.findings],
-        "blocks": _plain(outcome.blocks), "missing": _plain(outcome.missing),
+        "blocks": _plain(outcome.blocks),
+        "missing": _plain(outcome.missing),
         "diagnostics": {formatting.plain(name): formatting.plain(said) for name, said in look.diagnostics.items()},
-        "decision_id": look.decision_id, "next_look": formatting.plain(look.next_look),
-    }  # fmt: skip
+        "decision_id": look.decision_id,
+        "next_look": formatting.plain(look.next_look),
+    }
 
 
 def _source(said: SourceSummary) -> SourceSection:
@@ -102,12 +109,16 @@ def _source(said: SourceSummary) -> SourceSection:
 def _cause(finding: Finding) -> dict[str, object]:
     sign, style = _VERDICTS[finding.verdict]
     return {
-        "name": finding.cause, "asks": _CAUSES.get(finding.cause, ""), "verdict": finding.verdict,
-        "sign": sign, "style": style, "says": formatting.plain(finding.says),
+        "name": finding.cause,
+        "asks": _CAUSES.get(finding.cause, ""),
+        "verdict": finding.verdict,
+        "sign": sign,
+        "style": style,
+        "says": formatting.plain(finding.says),
         "figures": [
             (formatting.plain(name).replace("_", " "), f"{value:.4g}") for name, value in finding.figures.items()
         ],
-    }  # fmt: skip
+    }
 
 
 def _plain(texts: Sequence[str]) -> list[str]:

@@ -41,56 +41,74 @@ _FIGURES = {
     "sold items shown": FigureDescription(
         "Sold items shown",
         "The share of shown items that were not on sale when they were shown: a lagging index, not the model.",
-        "share", "items",
+        "share",
+        "items",
     ),
     "category mismatches": FigureDescription(
         "Category mismatches",
         "The share of shown items of another category than the one they stand under.",
-        "share", "items",
+        "share",
+        "items",
     ),
     "new listings shown": FigureDescription(
         "New listings shown",
         "The share of shown items that were new when they were shown: whether new supply is seen at all.",
-        "share", "items",
+        "share",
+        "items",
     ),
     "distinct sellers": FigureDescription(
         "Distinct sellers", "How many different sellers a shelf shows, on average.", "count"
     ),
-}  # fmt: skip
+}
 _FAMILIES = {
     "nDCG": FigureDescription(
-        "", "How near the order came to the best order of what was acted on, 1 being the best; purchases weigh most, "
+        "",
+        "How near the order came to the best order of what was acted on, 1 being the best; purchases weigh most, "
         "and only what stands at the {first} counts. The mean of the shelves where somebody acted on something.",
     ),
     "DCG": FigureDescription(
-        "", "How much was acted on at the {first}, the upper ones counting more; a shelf where nobody acts "
+        "",
+        "How much was acted on at the {first}, the upper ones counting more; a shelf where nobody acts "
         "counts 0. The mean of all visible shelves, so it falls when clicks vanish.",
     ),
     "P": FigureDescription(
-        "", "Of what stood at the {first}, the share that was acted on; of the shelves where anything was.",
+        "",
+        "Of what stood at the {first}, the share that was acted on; of the shelves where anything was.",
     ),
     "MRR": FigureDescription(
-        "", "1 over the place of the first item acted on, 0 behind place {k}; the mean of the shelves where anything "
-        "was.",
+        "",
+        "1 over the place of the first item acted on, 0 behind place {k}; the mean of the shelves where anything was.",
     ),
     "Recall": FigureDescription(
-        "", "The share of what was acted on that stood at the {first}.",
+        "",
+        "The share of what was acted on that stood at the {first}.",
     ),
     "judged": FigureDescription(
-        "", "The share of the {first} that hold an item which was on the shelf: of the others nobody could say "
-        "anything, and they count as not wanted. The lower it is, the less the figures beside it say.", "share",
+        "",
+        "The share of the {first} that hold an item which was on the shelf: of the others nobody could say "
+        "anything, and they count as not wanted. The lower it is, the less the figures beside it say.",
+        "share",
     ),
     "CTR": FigureDescription("Click rate", "The share of visible shelves with a click.", "share"),
     "CVR": FigureDescription(
         "Conversion", "The share of visible shelves with a purchase that was not cancelled.", "share"
     ),
-}  # fmt: skip
+}
 _ITEM_CTR = FigureDescription("Click rate", "The share of the items seen there that were clicked.", "share", "items")
 
 ORDER = (
-    "nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS", "DCG@5 clipped IPS", "DCG@5 SNIPS", "MRR@10",
-    "CTR", "CVR",
-)  # fmt: skip
+    "nDCG@5",
+    "P@1",
+    "P@3",
+    "no relevant item",
+    "DCG@5",
+    "DCG@5 IPS",
+    "DCG@5 clipped IPS",
+    "DCG@5 SNIPS",
+    "MRR@10",
+    "CTR",
+    "CVR",
+)
 """In which figures are told; what is not named comes after, by name."""
 HEADLINE = ORDER[:6]
 INDEX_HEADLINE = ("judged@5", "nDCG@5", "P@1", "P@3", "MRR@10", "Recall@50")

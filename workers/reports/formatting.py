@@ -89,8 +89,10 @@ def scored(counts: Scored) -> str:
     if counts.drawn is not None:
         drawn = f"{counts.drawn:,} of {of:,} shelves with a relevant item were drawn, by a hash of their request ids. "
         of = counts.drawn
-    shares = [amount("share", part / whole) if whole else "none"
-              for part, whole in ((counts.shelves_scored, of), (counts.items_scored, counts.items))]  # fmt: skip
+    shares = [
+        amount("share", part / whole) if whole else "none"
+        for part, whole in ((counts.shelves_scored, of), (counts.items_scored, counts.items))
+    ]
     return (
         f"{drawn}{counts.shelves_scored:,} of {of:,} shelves ({shares[0]}) stand under a listing that is indexed; "
         f"{shares[1]} of the items that matter are."

@@ -48,9 +48,15 @@ def sample_shelves(days: Days, count: int, *, model: str | None = None, tell: Re
 
 
 def index_report(
-    days: Days, drawn: SampledShelves, models: Sequence[Model], choice: EvaluationConfig, clock: Clock,
-    *, model: str | None = None, tell: ReportProgress,
-) -> told.Report:  # fmt: skip
+    days: Days,
+    drawn: SampledShelves,
+    models: Sequence[Model],
+    choice: EvaluationConfig,
+    clock: Clock,
+    *,
+    model: str | None = None,
+    tell: ReportProgress,
+) -> told.Report:
     """The report of one model's lists, or of two and their difference; labelled, and without a figure of any shelf.
 
     The query itself is left out of the lists; what is sold by now is not. Raises what `Model` raises.
@@ -61,8 +67,10 @@ def index_report(
     tables = [read_vectors(each, ids) for each in models]
     equal = common_scores(drawn.shelves, tables)
     listing = _Listing(max(DEPTH, *(each.cutoff for each in choice.measures)), tell)
-    sums = [index_sums(equal.shelves, listing.of(each, equal.shelves, table), choice)
-            for each, table in zip(models, tables, strict=True)]  # fmt: skip
+    sums = [
+        index_sums(equal.shelves, listing.of(each, equal.shelves, table), choice)
+        for each, table in zip(models, tables, strict=True)
+    ]
     found = [index_figures(each, choice) for each in sums]
     shown = [
         report_figures({name: to_estimate(each, choice.minimum_evidence) for name, each in mine.items()})
@@ -75,14 +83,24 @@ def index_report(
     comparison = None
     if len(models) > 1:
         comparison = told.Comparison(
-            one=models[0].model_id, other=models[1].model_id, one_figures=shown[0], other_figures=shown[1],
+            one=models[0].model_id,
+            other=models[1].model_id,
+            one_figures=shown[0],
+            other_figures=shown[1],
             figures=report_figures(differences(found[0], found[1], choice.minimum_evidence)),
-        )  # fmt: skip
+        )
     return told.Report(
-        protocol="index", searched=models[0].model_id, scored=scored, at=clock.at, model=model,
-        since=days.since, until=days.until, total=shown[0], comparison=comparison,
+        protocol="index",
+        searched=models[0].model_id,
+        scored=scored,
+        at=clock.at,
+        model=model,
+        since=days.since,
+        until=days.until,
+        total=shown[0],
+        comparison=comparison,
         open_days=sum(not clock.mature(day) for day in days.each()),
-    )  # fmt: skip
+    )
 
 
 class _Listing:

@@ -19,9 +19,13 @@ _ALSO = ("DCG@5 IPS", "no relevant item", "P@1", "P@3", "CTR", "CVR")
 """What is drawn over time: large, and smaller."""
 _SLICED = ("nDCG@5", "DCG@5", "no relevant item")
 _SHAPES = (
-    "M13 2.5a3.5 3.5 0 1 0 .01 0z", "M10 3h6v6h-6z", "M13 1.5l4.5 4.5-4.5 4.5-4.5-4.5z", "M13 2l4 7.5h-8z",
-    "M13 10l4-7.5h-8z", "M11.5 2h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
-)  # fmt: skip
+    "M13 2.5a3.5 3.5 0 1 0 .01 0z",
+    "M10 3h6v6h-6z",
+    "M13 1.5l4.5 4.5-4.5 4.5-4.5-4.5z",
+    "M13 2l4 7.5h-8z",
+    "M13 10l4-7.5h-8z",
+    "M11.5 2h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
+)
 """The markers of `plots.mark`, for the legend."""
 _FEW = 2
 """Of so many rows a table is as easily read as a plot."""
@@ -74,16 +78,22 @@ def html_page(report: Report, look: RoundResult | None = None) -> str:
     template = environment.from_string(_PAGE.read_text(encoding="utf-8"))
     days = report.until - report.since
     return template.render(
-        report=report, model=formatting.plain(report.model or ""), days=days.days, first=_day(report.since),
+        report=report,
+        model=formatting.plain(report.model or ""),
+        days=days.days,
+        first=_day(report.since),
         last=_day(max(report.since, report.until - timedelta(days=1))),
         made=f"{_day(report.at.date())}, {report.at:%H:%M %Z}".strip(),
         headline=[_cell(name, report.total.get(name)) for name in descriptions.headline(report.protocol)],
         index=_index(report),
-        over_time=_over_time(report), parts=_parts(report), places=_places(report),
+        over_time=_over_time(report),
+        parts=_parts(report),
+        places=_places(report),
         comparison=_comparison(report.comparison) if report.comparison else None,
-        diagnostics=_diagnostics(report), everything=_everything(report.total),
+        diagnostics=_diagnostics(report),
+        everything=_everything(report.total),
         decision=decision_section.decision_view(look),
-    )  # fmt: skip
+    )
 
 
 def _day(day: date) -> str:
@@ -119,8 +129,10 @@ def _over_time(report: Report) -> dict[str, object]:
     days, total = report.days, report.total
     large = []
     for number, name in enumerate(_WATCHED):
-        pair = [plots.over_time(name, days, total.get(name), size, f"time{number}{key}")
-                for key, size in (("w", plots.WIDE), ("n", plots.NARROW))]  # fmt: skip
+        pair = [
+            plots.over_time(name, days, total.get(name), size, f"time{number}{key}")
+            for key, size in (("w", plots.WIDE), ("n", plots.NARROW))
+        ]
         if pair[0] is not None:
             large.append((descriptions.describe_figure(name), *pair))
     more = [
@@ -176,12 +188,17 @@ def _places(report: Report) -> dict[str, object] | None:
         return None
     told_of = [(formatting.named(each.name), each.figures["CTR"]) for each in slices if "CTR" in each.figures]
     rows = [(formatting.named(each.name), False, each.figures) for each in slices]
-    key = [(plots.layout_name(each), _SHAPES[number % len(_SHAPES)], number % len(_SHAPES), formatting.ends(each))
-           for number, each in enumerate(report.looked)]  # fmt: skip
+    key = [
+        (plots.layout_name(each), _SHAPES[number % len(_SHAPES)], number % len(_SHAPES), formatting.ends(each))
+        for number, each in enumerate(report.looked)
+    ]
     return {
-        "plot": plots.by_place("CTR", told_of, "places"), "table": _table("Every place", "place", rows, "position"),
-        "looked": plots.looked(report.looked, "looked"), "key": key, "curves": _curves(report.looked),
-    }  # fmt: skip
+        "plot": plots.by_place("CTR", told_of, "places"),
+        "table": _table("Every place", "place", rows, "position"),
+        "looked": plots.looked(report.looked, "looked"),
+        "key": key,
+        "curves": _curves(report.looked),
+    }
 
 
 def _curves(curves: Sequence[Looked]) -> Table:
@@ -210,11 +227,13 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
         cells = [_cell(name, figures.get(name)) for figures in each]
         rows.append((_difference(name, comparison.figures[name]), cells))
     return {
-        "one": formatting.named(comparison.one), "other": formatting.named(comparison.other),
-        "each": each, "rows": rows,
+        "one": formatting.named(comparison.one),
+        "other": formatting.named(comparison.other),
+        "each": each,
+        "rows": rows,
         "plot": plots.differences(comparison, "compared"),
         "says": "" if comparison.scored is None else f"{descriptions.ORDERED} {formatting.scored(comparison.scored)}",
-    }  # fmt: skip
+    }
 
 
 def _difference(name: str, shown: Shown) -> Cell:
@@ -232,10 +251,11 @@ def _index(report: Report) -> dict[str, str] | None:
     if report.protocol != "index":
         return None
     return {
-        "label": descriptions.INDEX, "says": descriptions.INDEX_SAYS,
+        "label": descriptions.INDEX,
+        "says": descriptions.INDEX_SAYS,
         "searched": formatting.named(report.searched or ""),
         "scored": "" if report.scored is None else formatting.scored(report.scored),
-    }  # fmt: skip
+    }
 
 
 def _diagnostics(report: Report) -> list[Cell]:

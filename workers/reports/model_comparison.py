@@ -25,7 +25,7 @@ _UNMOVED = {"CTR", "CVR", NO_RELEVANT, *SHARES}
 
 def compare_models(
     days: Days, pair: tuple[Model, Model], choice: EvaluationConfig, *, model: str | None = None, tell: ReportProgress
-) -> told.Comparison:  # fmt: skip
+) -> told.Comparison:
     """The difference of two models, each ordering the visible shelves under listings, all or those of `model`.
 
     A shelf counts where both have its query; see `scores.ground`. Never more than a day's vectors are in memory. Raises
@@ -44,11 +44,14 @@ def compare_models(
     one, other = ((each.model_id, total) for each, total in zip(pair, sums, strict=True))
     found = build_comparison(one, other, choice)
     there, scored, items, items_scored = counts.tolist()
-    return found.model_copy(update={
-        "figures": _moved(found.figures),
-        "one_figures": _all_figures(one[1], choice), "other_figures": _all_figures(other[1], choice),
-        "scored": told.Scored(shelves=there, shelves_scored=scored, items=items, items_scored=items_scored),
-    })  # fmt: skip
+    return found.model_copy(
+        update={
+            "figures": _moved(found.figures),
+            "one_figures": _all_figures(one[1], choice),
+            "other_figures": _all_figures(other[1], choice),
+            "scored": told.Scored(shelves=there, shelves_scored=scored, items=items, items_scored=items_scored),
+        }
+    )
 
 
 def _all_figures(total: DayStats, choice: EvaluationConfig) -> told.Figures:

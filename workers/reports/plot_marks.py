@@ -41,9 +41,14 @@ def rows(sheet: Canvas, names: Sequence[str], letters: int = _LABEL) -> None:
 def beside(sheet: Canvas, row: int, text: str, *, bold: bool = False) -> None:
     """What stands to the right of a row."""
     sheet.axes.text(
-        1.03, row, text, transform=sheet.axes.get_yaxis_transform(), va="center", color=INK,
+        1.03,
+        row,
+        text,
+        transform=sheet.axes.get_yaxis_transform(),
+        va="center",
+        color=INK,
         weight="bold" if bold else "normal",
-    )  # fmt: skip
+    )
 
 
 def _short(name: str, letters: int) -> str:

@@ -78,9 +78,12 @@ def _line(sheet: Canvas, run: Sequence[tuple[DayReport, Shown]]) -> None:
     for (one, first), (other, second) in pairwise(run):
         solid = one.mature and other.mature
         sheet.axes.plot(
-            [one.day.toordinal(), other.day.toordinal()], [plot_marks.value(first), plot_marks.value(second)],
-            color=ACCENT if solid else OPEN, lw=1.6, ls="-" if solid else (0, (3, 2)),
-        )  # fmt: skip
+            [one.day.toordinal(), other.day.toordinal()],
+            [plot_marks.value(first), plot_marks.value(second)],
+            color=ACCENT if solid else OPEN,
+            lw=1.6,
+            ls="-" if solid else (0, (3, 2)),
+        )
 
 
 def by_name(
@@ -179,8 +182,9 @@ def looked(curves: Sequence[Looked], key: str) -> Markup | None:
         axes.set_xlabel("place")
         plot_marks.scale(sheet, "count")
 
-    label = "; ".join(f"{layout_name(each)}: {', '.join(_at(each, 1 + n) for n in range(len(_known(each))))}"
-                      for _, each in known)  # fmt: skip
+    label = "; ".join(
+        f"{layout_name(each)}: {', '.join(_at(each, 1 + n) for n in range(len(_known(each))))}" for _, each in known
+    )
     return render_svg(key, (380, 260), (46, 12, 10, 44), f"How much each place is looked at: {label}", draw)
 
 
@@ -196,8 +200,11 @@ def layout_name(curve: Looked) -> str:
 
 def differences(comparison: Comparison, key: str) -> Markup | None:
     """The difference of each figure against 0, each row on a scale of its own; None where there is none."""
-    told = [(name, comparison.figures[name]) for name in descriptions.ordered(comparison.figures)
-            if not formatting.lacking(comparison.figures[name])]  # fmt: skip
+    told = [
+        (name, comparison.figures[name])
+        for name in descriptions.ordered(comparison.figures)
+        if not formatting.lacking(comparison.figures[name])
+    ]
     if not told:
         return None
 

@@ -16,17 +16,32 @@ SERIES = tuple(f"#0a0a0{number}" for number in range(6))
 INK, QUIET, LINE, ACCENT, CARD, OPEN = (f"#01010{number}" for number in range(6))
 """Colours that stand for the page's own, so that a plot follows it from light to dark."""
 _PAGE = {
-    INK: "currentColor", QUIET: "var(--quiet)", LINE: "var(--line)", ACCENT: "var(--accent)", CARD: "var(--card)",
-    OPEN: "var(--open)", **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
-}  # fmt: skip
+    INK: "currentColor",
+    QUIET: "var(--quiet)",
+    LINE: "var(--line)",
+    ACCENT: "var(--accent)",
+    CARD: "var(--card)",
+    OPEN: "var(--open)",
+    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
+}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "text.parse_math": False,  # a $ in a category is a $
-    "font.size": 12, "font.family": "DejaVu Sans", "text.color": QUIET, "axes.labelcolor": QUIET,
-    "axes.edgecolor": LINE, "xtick.color": LINE, "ytick.color": LINE,
-    "xtick.labelcolor": QUIET, "ytick.labelcolor": QUIET, "ytick.left": False,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.facecolor": "none",
-}  # fmt: skip
+    "font.size": 12,
+    "font.family": "DejaVu Sans",
+    "text.color": QUIET,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": LINE,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "ytick.left": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.facecolor": "none",
+}
 
 
 class Canvas:

@@ -38,8 +38,10 @@ def _head(report: Report) -> str:
     if report.protocol == "index":
         return _section(
             f"{descriptions.INDEX.upper()}, of what {formatting.plain(report.searched or '')} lists",
-            textwrap.fill(descriptions.INDEX_SAYS, _WIDTH), f"shelves of {head}", *_scored(report.scored),
-        )  # fmt: skip
+            textwrap.fill(descriptions.INDEX_SAYS, _WIDTH),
+            f"shelves of {head}",
+            *_scored(report.scored),
+        )
     return f"{head}\n{report.listings:,} distinct listings shown{share}{_attributed(report.attributed)}"
 
 
@@ -84,8 +86,9 @@ def _weights(shown: Shown) -> tuple[str, str]:
 def _days(report: Report) -> str:
     rows = [(str(day.day), day.figures) for day in report.days]
     names = _told(rows, _SHORT)
-    cells = [(str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change")
-             for day in report.days]  # fmt: skip
+    cells = [
+        (str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change") for day in report.days
+    ]
     heads = ("day", *(descriptions.describe_figure(name).title for name in names), "")
     return _section("Over time", _table(heads, cells), _notes(rows, _SHORT))
 
@@ -107,8 +110,11 @@ def _looked(report: Report) -> str:
         (formatting.named(f"{each.surface} {each.layout}"), *(_cell("measure", place) for place in each.places))
         for each in report.looked
     ]
-    notes = [f"– {formatting.named(f'{each.surface} {each.layout}')} {formatting.ends(each)}"
-             for each in report.looked if formatting.ends(each)]  # fmt: skip
+    notes = [
+        f"– {formatting.named(f'{each.surface} {each.layout}')} {formatting.ends(each)}"
+        for each in report.looked
+        if formatting.ends(each)
+    ]
     told = "How much each place is looked at, the first one being 1"
     return _section(told, _table(("surface and layout", *map(str, range(1, width + 1))), rows), *notes)
 

@@ -108,9 +108,13 @@ class Answerer:
         return RankedShelf(live, sought, [RankedItem(item, propensity) for item, propensity in orders], drawn)
 
     def _interleaved(
-        self, request: Request, lots: SeededRandom, live: Collections, sought: QueryVector,
+        self,
+        request: Request,
+        lots: SeededRandom,
+        live: Collections,
+        sought: QueryVector,
         ranked: Callable[[Collections, QueryVector, int], list[Candidate]],
-    ) -> RankedShelf | None:  # fmt: skip
+    ) -> RankedShelf | None:
         """The live ranking and the anchor's in one shelf; None where the anchor has no answer or is live itself."""
         anchor, k = self._chosen.anchor, request.policy.k
         try:

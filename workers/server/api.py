@@ -92,9 +92,12 @@ class ApiConfig:
 def make_app(parts: ApiDependencies, terms: ApiConfig) -> FastAPI:
     """The application."""
     app = FastAPI(
-        title="Lookalike", summary="Similar items.", docs_url=None, redoc_url=None,
+        title="Lookalike",
+        summary="Similar items.",
+        docs_url=None,
+        redoc_url=None,
         responses={422: {"model": Problem}, 503: {"model": Problem, "description": "Come back after Retry-After."}},
-    )  # fmt: skip
+    )
     app.add_middleware(Guarded, hosts=terms.hosts)
     app.add_middleware(Measured)
     _shelves(app, parts, terms)
@@ -161,9 +164,12 @@ async def _asked(request: Request, parts: ApiDependencies, terms: ApiConfig) -> 
 
 def _interactions(app: FastAPI, parts: ApiDependencies, terms: ApiConfig) -> None:
     @app.post(
-        "/v1/interactions", status_code=202, response_model=Accepted, openapi_extra=_ACTIONS,
+        "/v1/interactions",
+        status_code=202,
+        response_model=Accepted,
+        openapi_extra=_ACTIONS,
         responses={401: {"model": Problem}, 429: {"model": Problem}},
-    )  # fmt: skip
+    )
     async def interactions(
         request: Request, authorization: Annotated[str | None, Header(description="Bearer and the token.")] = None
     ) -> Response:

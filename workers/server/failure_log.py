@@ -53,5 +53,6 @@ class FailureLog:
             del self._lines[key]
             if line.again:
                 route, kind, text = key
-                _log.warning("not_answered_before", request=line.number, route=route, kind=kind, error=text,
-                             times=line.again)  # fmt: skip
+                _log.warning(
+                    "not_answered_before", request=line.number, route=route, kind=kind, error=text, times=line.again
+                )

@@ -50,8 +50,10 @@ def health_report(seen: HealthState) -> dict[str, Any]:
         "anchor": seen.anchor,
         "takedowns": {"count": seen.takedowns, "age_seconds": None if age == float("inf") else round(age, 1)},
         "shelves": {
-            "recorded": seen.recorded, "unrecorded": seen.unrecorded, "waiting": seen.waiting,
+            "recorded": seen.recorded,
+            "unrecorded": seen.unrecorded,
+            "waiting": seen.waiting,
             "problem": seen.kafka or None,
         },
         "seconds_up": round(seen.seconds_up, 1),
-    }  # fmt: skip
+    }

@@ -30,7 +30,9 @@ class PictureCrew:
 
     def __init__(self, threads: int, at_once: int, limits: DecodeLimits | None = None) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web-pictures")
-        self._turns: DecodeQueue[_Asked] = DecodeQueue(threads, at_once, limits or DecodeLimits())
+        self._turns: DecodeQueue[_Asked] = DecodeQueue(
+            threads, at_once, limits or DecodeLimits(), elapsed=lambda asked, now: asked.call.elapsed(now)
+        )
         self._at_once = at_once
         self._in_work: set[asyncio.Task[object]] = set()
         self._looks: asyncio.TimerHandle | None = None
@@ -67,8 +69,8 @@ class PictureCrew:
             try:
                 result = await loop.run_in_executor(self._threads, work, asked.call)
             except GivenUp:
-                asked.call, asked.turn = Call(), loop.create_future()
                 self._turns.stopped(asked, time.monotonic())
+                asked.call, asked.turn = Call(), loop.create_future()
                 self._move()
                 continue
             except BaseException:

@@ -78,9 +78,12 @@ class Policy:
     def filter(self, *, without: str | None, seller_id: str) -> str:
         """As a filter of Milvus, for a query by the listing `without` of `seller_id`."""
         wanted = SearchOptions(
-            category=self.category, max_price=self.max_price, currency=self.currency, include_sold=self.include_sold,
+            category=self.category,
+            max_price=self.max_price,
+            currency=self.currency,
+            include_sold=self.include_sold,
             public=True,
-        )  # fmt: skip
+        )
         return wanted.filter(without=without, without_seller=seller_id if self.other_sellers else "")
 
 

@@ -49,9 +49,13 @@ class Encoders:
     """The models that this server has, by model id."""
 
     def __init__(
-        self, models: Sequence[str], limits: ImageLimits, agreement: Agreement, decoders: int = 1,
+        self,
+        models: Sequence[str],
+        limits: ImageLimits,
+        agreement: Agreement,
+        decoders: int = 1,
         device: Device = "auto",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Load them. Raises CommandFailed (2) for a model that can't be used."""
         self._agreement = agreement
         self._by_id: dict[str, QueryEncoder] = {}
@@ -86,13 +90,15 @@ class Encoders:
         if model_id not in self._by_id:
             raise Unavailable(
                 f"the live model is {model_id}, and this server has {', '.join(self._by_id) or 'none'}: pictures and "
-                "texts can't be asked for until it is started with that model", retry_after=_MISSING_SECONDS,
-            )  # fmt: skip
+                "texts can't be asked for until it is started with that model",
+                retry_after=_MISSING_SECONDS,
+            )
         if self.problem(collections):
             raise Unavailable(
                 f"this server's {model_id} is not the one that filled the collection: pictures and texts can't be "
-                "asked for", retry_after=_MISSING_SECONDS,
-            )  # fmt: skip
+                "asked for",
+                retry_after=_MISSING_SECONDS,
+            )
         return self._by_id[model_id]
 
     def close(self) -> None:

@@ -70,10 +70,17 @@ def shelf_answer(shelf: Shelf, items: list[Candidate]) -> ShelfAnswer:
         query=shelf.query,
         items=[
             ItemAnswer(
-                listing_id=item.listing_id, position=place.position, score=place.score or 0.0, title=item.title,
-                category=item.category, price_minor=item.price_minor, currency=item.currency, status=item.status,
-                version=item.version, image_url=next(iter(item.image_urls), None),
+                listing_id=item.listing_id,
+                position=place.position,
+                score=place.score or 0.0,
+                title=item.title,
+                category=item.category,
+                price_minor=item.price_minor,
+                currency=item.currency,
+                status=item.status,
+                version=item.version,
+                image_url=next(iter(item.image_urls), None),
             )
             for place, item in zip(shelf.items, items, strict=True)
         ],
-    )  # fmt: skip
+    )

@@ -114,9 +114,11 @@ class _Server:
         self._live = Live(self._searcher.live)
         self._anchor = self._find_anchor()
         limits = ImageLimits(
-            bytes=chosen.limits.picture_bytes, pixels=chosen.limits.picture_pixels,
-            decode_seconds=chosen.limits.decode_seconds, formats=settings.image_formats,
-        )  # fmt: skip
+            bytes=chosen.limits.picture_bytes,
+            pixels=chosen.limits.picture_pixels,
+            decode_seconds=chosen.limits.decode_seconds,
+            formats=settings.image_formats,
+        )
         agreement = Agreement(self._searcher.fingerprint)
         self._encoders = Encoders((settings.model, *chosen.models), limits, agreement, PICTURE_THREADS, chosen.device)
         self._require_agreement()
@@ -141,18 +143,29 @@ class _Server:
             await asyncio.to_thread(self._follower.require, seconds=TAKEDOWNS_SECONDS)
         intake = InteractionIntake(self._settings, chosen.limits).start()
         parts = ApiDependencies(
-            self._answerer, self._encoders, intake, self._crew, self._pictures, self._texts,
+            self._answerer,
+            self._encoders,
+            intake,
+            self._crew,
+            self._pictures,
+            self._texts,
             lambda: health_report(self._seen),
-        )  # fmt: skip
+        )
         hosts = allowed_hosts(chosen.host, self._settings.allowed_hosts)
         token, formats = self._settings.serve_token.get_secret_value(), self._settings.image_formats
         terms = ApiConfig(chosen.defaults, chosen.limits, token, hosts, formats)
         places = places_for(chosen.limits.connections)
         config = uvicorn.Config(
-            make_app(parts, terms), log_config=None, access_log=False, server_header=False, lifespan="off",
-            timeout_graceful_shutdown=int(chosen.grace * 0.6), http=protocol(places), backlog=BACKLOG,
+            make_app(parts, terms),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(chosen.grace * 0.6),
+            http=protocol(places),
+            backlog=BACKLOG,
             log_level="error",  # its warnings are about requests: whoever sends bad ones must not fill the disk
-        )  # fmt: skip
+        )
         server = _Quiet(config)
         await asyncio.to_thread(self._look_again)
         gc.collect()
@@ -214,12 +227,19 @@ class _Server:
             _log.warning("not_encoding", why=unencoded)
         self._differs = unencoded or ""
         return HealthState(
-            model=model, problem=problem, unencoded=unencoded,
-            anchor=self._anchor.model_id if self._anchor else None, takedowns=self._follower.takedowns.count,
-            takedowns_age=self._follower.age, stale_seconds=self._chosen.stale_seconds,
-            recorded=self._outbox.recorded, unrecorded=self._outbox.unrecorded, waiting=self._outbox.waiting,
-            kafka=self._outbox.problem, seconds_up=time.monotonic() - self._began_at,
-        )  # fmt: skip
+            model=model,
+            problem=problem,
+            unencoded=unencoded,
+            anchor=self._anchor.model_id if self._anchor else None,
+            takedowns=self._follower.takedowns.count,
+            takedowns_age=self._follower.age,
+            stale_seconds=self._chosen.stale_seconds,
+            recorded=self._outbox.recorded,
+            unrecorded=self._outbox.unrecorded,
+            waiting=self._outbox.waiting,
+            kafka=self._outbox.problem,
+            seconds_up=time.monotonic() - self._began_at,
+        )
 
     def _require_agreement(self) -> None:
         """Raise CommandFailed (2) if another encoder than ours filled the collections that queries go to."""

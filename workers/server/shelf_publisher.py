@@ -25,9 +25,12 @@ class ShelfPublisher:
 
     def __init__(self, settings: Settings, *, within: float = 300.0, queue: int = QUEUE) -> None:
         self._publisher = InteractionPublisher(
-            settings, delivery_seconds=within, queue_buffering_max_messages=queue, queue_buffering_max_kbytes=_QUEUE_KB,
+            settings,
+            delivery_seconds=within,
+            queue_buffering_max_messages=queue,
+            queue_buffering_max_kbytes=_QUEUE_KB,
             linger_ms=_LINGER_MS,
-        )  # fmt: skip
+        )
         self.recorded = 0
         self.unrecorded = 0
         self.problem = ""

@@ -14,8 +14,9 @@ def require_token(settings: Settings, host: str) -> None:
     if not settings.serve_token.get_secret_value() and not _is_loopback(host):
         raise CommandFailed(
             f"set LOOKALIKE_SERVE_TOKEN to listen on {host}: without it anybody who reaches it could write "
-            "interactions; on 127.0.0.1 none is needed", 2,
-        )  # fmt: skip
+            "interactions; on 127.0.0.1 none is needed",
+            2,
+        )
 
 
 def bound(host: str, port: int) -> socket.socket:

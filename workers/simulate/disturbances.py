@@ -59,7 +59,7 @@ ALL = {
         Disturbance("stale-index", 30, 0, 5, 4.0, "days until the shop learns that a listing is gone", "index"),
         Disturbance("lost-events", 30, 0, 4, 0.5, "of what the app's users do goes unrecorded", "recording"),
     )
-}  # fmt: skip
+}
 """Their usual dates, for 60 days."""
 
 _ALWAYS = frozenset({"season", "trust"})
@@ -89,9 +89,11 @@ class Calendar:
 
 
 def calendar(
-    scenario: str, without: Collection[str] = (), moved: Mapping[str, int] | None = None,
+    scenario: str,
+    without: Collection[str] = (),
+    moved: Mapping[str, int] | None = None,
     resized: Mapping[str, float] | None = None,
-) -> Calendar:  # fmt: skip
+) -> Calendar:
     """The disturbances of `scenario`, `without` some; others `moved` to another first day, or `resized`.
 
     What is moved or resized happens, also where the scenario itself has it not. Raises CommandFailed (2) for a name

@@ -124,13 +124,18 @@ class Stock:
         truth = _LOOKS * self._pictures.looks[picture] + _KIND * self._kinds.centre[category] + _OWN * own
         self._extend(
             Block(
-                picture=picture, category=category, listed_at=listed_at,
+                picture=picture,
+                category=category,
+                listed_at=listed_at,
                 gone_at=alive_at + 1 + draw.exponential(LIFE * DAY, count).astype(np.int64),
-                appeal=draw.lognormal(0, 1, count), seller=(draw.pareto(1.2, count) * 40).astype(np.int64) % 2_000,
+                appeal=draw.lognormal(0, 1, count),
+                seller=(draw.pareto(1.2, count) * 40).astype(np.int64) % 2_000,
                 price=np.round(300 * 100 ** draw.random(count), -2).astype(np.int64),
-                truth=unit(truth), live=live, anchor=anchor,
+                truth=unit(truth),
+                live=live,
+                anchor=anchor,
             )
-        )  # fmt: skip
+        )
 
     def _extend(self, block: Block) -> None:
         joined = {name: np.concatenate([getattr(self.all, name), each]) for name, each in vars(block).items()}

@@ -167,10 +167,19 @@ class Market:
         listing, score, drawn, propensity, anchors = self._ranked(day, draw, query, items)
         first = hour << SHELF_BITS
         return Shelves(
-            number=first + np.arange(count), at=at, user=user, query=query, layout=layout,
-            surface=people.web[user].astype(np.int64), app=np.where(layout == GRID, 1, 2 * (layout == WIDE)),
-            drawn=drawn, listing=listing, score=score, propensity=propensity, anchors=anchors,
-        ), bot  # fmt: skip
+            number=first + np.arange(count),
+            at=at,
+            user=user,
+            query=query,
+            layout=layout,
+            surface=people.web[user].astype(np.int64),
+            app=np.where(layout == GRID, 1, 2 * (layout == WIDE)),
+            drawn=drawn,
+            listing=listing,
+            score=score,
+            propensity=propensity,
+            anchors=anchors,
+        ), bot
 
     def _queries(self, day: Day, draw: np.random.Generator, user: Ints, items: Ints) -> Ints:
         """Which listing each of the users looks at: a category by fondness, in it a listing by its appeal."""

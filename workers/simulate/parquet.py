@@ -28,9 +28,13 @@ _SAID = [name for name in COLUMNS.names if name not in _PLACED]
 
 
 def write_parquet(
-    folder: Path, scenario: str | Calendar = "calm", days: int = 7, shelves_per_day: int = 2_000, seed: int = 1,
+    folder: Path,
+    scenario: str | Calendar = "calm",
+    days: int = 7,
+    shelves_per_day: int = 2_000,
+    seed: int = 1,
     **setup: Any,
-) -> Market:  # fmt: skip
+) -> Market:
     """Write `days` of a market below `folder` (the folder of interactions itself), one file a day, one partition.
 
     The same arguments write the same records. `setup` is what else `market.Setup` has. Returns the market, whose parts
@@ -65,8 +69,11 @@ def as_table(hours: Sequence[Hour], market: Market, names: Names, offset: int = 
     table = pa.concat_tables([*(_shelves(each, market, names) for each in shelves), _actions(actions, names)])
     table = table.take(pa.array(np.lexsort((place, kind, number, at))))
     count = table.num_rows
-    told = {"recorded_at": table["at"], "partition": pa.array(np.zeros(count, np.int32)),
-            "offset": pa.array(offset + np.arange(count))}  # fmt: skip
+    told = {
+        "recorded_at": table["at"],
+        "partition": pa.array(np.zeros(count, np.int32)),
+        "offset": pa.array(offset + np.arange(count)),
+    }
     return pa.table({**{name: table[name] for name in table.column_names}, **told}).select(COLUMNS.names).cast(COLUMNS)
 
 
@@ -111,10 +118,16 @@ def _shelves(shelves: Shelves, market: Market, names: Names) -> Any:
         pa.StructArray.from_arrays(item, fields=list(ITEM)),
     )
     nothing = pa.nulls(count, pa.string())
-    return pa.table({
-        **texts, "at": pa.array(shelves.at, INSTANT), "items": items, "event_id": nothing, "listing_id": nothing,
-        "positions": pa.nulls(count, pa.list_(pa.int32())),
-    }).select(_SAID)  # fmt: skip
+    return pa.table(
+        {
+            **texts,
+            "at": pa.array(shelves.at, INSTANT),
+            "items": items,
+            "event_id": nothing,
+            "listing_id": nothing,
+            "positions": pa.nulls(count, pa.list_(pa.int32())),
+        }
+    ).select(_SAID)
 
 
 def _actions(actions: Actions, names: Names) -> Any:

@@ -47,12 +47,22 @@ class Interactions:
         stock, people, names = self._market.stock.all, self._market.people, self._names
         self._name_items()
         rows = zip(
-            shelves.at.tolist(), instants(shelves.at), map(names.request, shelves.number.tolist()),
-            shelves.query.tolist(), stock.category[shelves.query].tolist(), stock.seller[shelves.query].tolist(),
-            shelves.user.tolist(), names.sessions(shelves.user, shelves.at), people.arm[shelves.user].tolist(),
-            shelves.surface.tolist(), shelves.layout.tolist(), shelves.app.tolist(), shelves.drawn.tolist(),
-            self._placed(shelves), strict=True,
-        )  # fmt: skip
+            shelves.at.tolist(),
+            instants(shelves.at),
+            map(names.request, shelves.number.tolist()),
+            shelves.query.tolist(),
+            stock.category[shelves.query].tolist(),
+            stock.seller[shelves.query].tolist(),
+            shelves.user.tolist(),
+            names.sessions(shelves.user, shelves.at),
+            people.arm[shelves.user].tolist(),
+            shelves.surface.tolist(),
+            shelves.layout.tolist(),
+            shelves.app.tolist(),
+            shelves.drawn.tolist(),
+            self._placed(shelves),
+            strict=True,
+        )
         for at, when, request, query, category, seller, user, session, arm, surface, layout, app, drawn, items in rows:
             anchor = f'"anchor":"{names.anchor}",' if drawn == INTERLEAVE else ""
             value = (
@@ -68,9 +78,13 @@ class Interactions:
         """The items of each shelf."""
         drawn = shelves.drawn.tolist()
         rows = zip(
-            shelves.listing.tolist(), shelves.score.tolist(), shelves.propensity.tolist(), shelves.anchors.tolist(),
-            drawn, strict=True,
-        )  # fmt: skip
+            shelves.listing.tolist(),
+            shelves.score.tolist(),
+            shelves.propensity.tolist(),
+            shelves.anchors.tolist(),
+            drawn,
+            strict=True,
+        )
         for listings, scores, likely, anchors, how in rows:
             items = []
             for place, listing in enumerate(listings):
@@ -84,9 +98,12 @@ class Interactions:
         """What is said of a listing wherever it stands."""
         stock, names, begin = self._market.stock.all, self._names, len(self._items)
         rows = zip(
-            names.listings[begin:], stock.category[begin:].tolist(), stock.seller[begin:].tolist(),
-            stock.listed_at[begin:].tolist(), strict=True,
-        )  # fmt: skip
+            names.listings[begin:],
+            stock.category[begin:].tolist(),
+            stock.seller[begin:].tolist(),
+            stock.listed_at[begin:].tolist(),
+            strict=True,
+        )
         self._items += [
             f'"listing_id":"{listing}","category":{self._categories[category]},"seller_id":"{names.seller(seller)}",'
             f'"status":"on_sale","listed_at":{listed_at}'
@@ -96,14 +113,21 @@ class Interactions:
     def _actions(self, hour: Hour) -> Iterator[Record]:
         actions, names = hour.actions, self._names
         rows = zip(
-            actions.at.tolist(), instants(actions.at), map(names.request, actions.shelf.tolist()),
-            names.events(actions), actions.kind.tolist(), actions.place.tolist(), actions.listing.tolist(), strict=True,
-        )  # fmt: skip
+            actions.at.tolist(),
+            instants(actions.at),
+            map(names.request, actions.shelf.tolist()),
+            names.events(actions),
+            actions.kind.tolist(),
+            actions.place.tolist(),
+            actions.listing.tolist(),
+            strict=True,
+        )
         for at, when, request, event, kind, place, listing in rows:
             about = (
-                f'"positions":{list(range(1, place + 1))}' if kind == SEEN
+                f'"positions":{list(range(1, place + 1))}'
+                if kind == SEEN
                 else f'"listing_id":"{names.listings[listing]}"'
-            )  # fmt: skip
+            )
             value = f'{{"event":"{EVENTS[kind]}","event_id":"{event}","request_id":"{request}","at":"{when}",{about}}}'
             yield at, request, value.encode()
 

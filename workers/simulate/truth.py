@@ -94,38 +94,52 @@ class Truth:
         return {
             "scenario": [
                 {
-                    "name": each.name, "date": str(setup.start + timedelta(each.first)), "ramp_days": each.ramp,
-                    "days": each.days, "size": each.size, "means": each.words, "should_be_found": each.finding,
+                    "name": each.name,
+                    "date": str(setup.start + timedelta(each.first)),
+                    "ramp_days": each.ramp,
+                    "days": each.days,
+                    "size": each.size,
+                    "means": each.words,
+                    "should_be_found": each.finding,
                 }
                 for each in market.setup.calendar.held.values()
             ],
             "retraining_is_right": any(not each.harmless for each in setup.calendar.held.values()),
             "setup": {
-                "seed": setup.seed, "run": market.tag, "start": str(setup.start), "days": setup.days,
-                "shelves_per_day": setup.shelves_per_day, "listings": setup.listings,
-                "interleaved": setup.interleaved, "randomised": setup.randomised,
+                "seed": setup.seed,
+                "run": market.tag,
+                "start": str(setup.start),
+                "days": setup.days,
+                "shelves_per_day": setup.shelves_per_day,
+                "listings": setup.listings,
+                "interleaved": setup.interleaved,
+                "randomised": setup.randomised,
             },
             "models": {
                 names.live: {"role": "live", "error": setup.live, "error_in_new_categories": setup.unknown},
                 names.anchor: {"role": "anchor", "error": setup.anchor, "error_in_new_categories": setup.unknown},
             },
             "behaviour": {
-                "unheard": UNHEARD, "likes_of_clicks": LIKES, "purchases_of_clicks": BUYS, "cancels": CANCELS,
+                "unheard": UNHEARD,
+                "likes_of_clicks": LIKES,
+                "purchases_of_clicks": BUYS,
+                "cancels": CANCELS,
                 "trust": [round(float(each), 5) for each in self._trust()],
             },
             "examination": {
                 each.name: {
-                    "visible": list(each.visible), "looked_at_where_visible": list(each.looked),
+                    "visible": list(each.visible),
+                    "looked_at_where_visible": list(each.looked),
                     "looked_at": [round(float(one), 5) for one in each.examined],
                 }
                 for each in LAYOUTS
             },
-            "new_categories": [
-                name for name, new in zip(names.categories, market.kinds.new, strict=True) if new
-            ] if "new-categories" in setup.calendar.held else [],
+            "new_categories": [name for name, new in zip(names.categories, market.kinds.new, strict=True) if new]
+            if "new-categories" in setup.calendar.held
+            else [],
             "bots": [names.users[each] for each in market.people.bots] if "bots" in setup.calendar.held else [],
             "by_day": [self._day(number) for number in sorted(self._days)],
-        }  # fmt: skip
+        }
 
     def _trust(self) -> Floats:
         return trust(self._market.setup.calendar.amount("trust", 0))
@@ -138,13 +152,14 @@ class Truth:
             new[:] = False
         counts = ("shelves", "bot_shelves", *EVENTS[1:])
         return {
-            "date": str(date), **{name: int(day[name]) for name in counts},
+            "date": str(date),
+            **{name: int(day[name]) for name in counts},
             "layouts": {each.name: int(day[each.name]) for each in LAYOUTS},
             "shown": {"dcg@5": round(day["dcg"] / usual, 5), "ndcg@5_of_the_shelf": round(day["ndcg"] / usual, 5)},
             "models": _models(asked),
             "models_in_known_categories": _models(asked[:, ~new]),
             "models_in_new_categories": _models(asked[:, new]),
-        }  # fmt: skip
+        }
 
 
 def _models(asked: Floats) -> dict[str, float] | None:
@@ -153,7 +168,11 @@ def _models(asked: Floats) -> dict[str, float] | None:
         return None
     live, anchor, perfect = (float(each) for each in asked.mean(axis=1))
     found = {
-        "queries": asked.shape[1], "live_dcg@5": live, "anchor_dcg@5": anchor, "best_dcg@5": perfect,
-        "live_ndcg@5": float((asked[0] / asked[2]).mean()), "anchor_ndcg@5": float((asked[1] / asked[2]).mean()),
-    }  # fmt: skip
+        "queries": asked.shape[1],
+        "live_dcg@5": live,
+        "anchor_dcg@5": anchor,
+        "best_dcg@5": perfect,
+        "live_ndcg@5": float((asked[0] / asked[2]).mean()),
+        "anchor_ndcg@5": float((asked[1] / asked[2]).mean()),
+    }
     return {name: round(value, 5) for name, value in found.items()}

@@ -40,10 +40,17 @@ def market(shop: Catalogue, worker: object, tmp_path_factory: pytest.TempPathFac
     pictures = {name: shop.picture(900 + number, f"cli-{name}") for number, (name, *_) in enumerate(wanted)}
     pictures["twin"] = shop.picture(904, "cli-twin")  # the very picture of the hat
     events = [
-        shop.event(ids[name], 1, event="listing-created", title=f"a {name} thing", category=category.split("/"),
-                   image_urls=[pictures[name]], **more)
+        shop.event(
+            ids[name],
+            1,
+            event="listing-created",
+            title=f"a {name} thing",
+            category=category.split("/"),
+            image_urls=[pictures[name]],
+            **more,
+        )
         for name, category, more in wanted
-    ]  # fmt: skip
+    ]
     file = tmp_path_factory.mktemp("jsonl") / "listings.jsonl"
     file.write_bytes(b"\n".join(dumped(each) for each in events) + b"\n\n")
     told = document(run(shop.settings, "publish", str(file), "--json"))
@@ -117,9 +124,13 @@ def test_questions_that_are_none(shop: Catalogue, market: dict[str, str], tmp_pa
     """Exit 2: no query, two, a price without a currency, a filter that is none, a picture that is none."""
     (tmp_path / "page.jpg").write_text("<html>")
     for arguments in (
-        (), ("a", "--text", "b"), ("a", "--max-price", "5"), (market["red"], "--filter", "brand =="),
-        ("--image", str(tmp_path / "none.jpg")), ("--image", str(tmp_path / "page.jpg")),
-    ):  # fmt: skip
+        (),
+        ("a", "--text", "b"),
+        ("a", "--max-price", "5"),
+        (market["red"], "--filter", "brand =="),
+        ("--image", str(tmp_path / "none.jpg")),
+        ("--image", str(tmp_path / "page.jpg")),
+    ):
         failed(run(shop.settings, "neighbors", *arguments), 2)
 
 
@@ -233,8 +244,16 @@ def test_dead_letters(shop: Catalogue, market: dict[str, str]) -> None:
     assert told["count"] == told["by_reason"]["deserialize"] >= 1
     assert [each["key"] for each in told["letters"]] == ["cli-bad"]
     assert set(told["letters"][0]) == {
-        "topic", "partition", "offset", "key", "reason", "error", "attempts", "at", "replayed",
-    }  # fmt: skip
+        "topic",
+        "partition",
+        "offset",
+        "key",
+        "reason",
+        "error",
+        "attempts",
+        "at",
+        "replayed",
+    }
     for name in ("cli-bad", f"{source.topic}:{source.partition}:{source.offset}"):
         shown = document(run(shop.settings, "dead-letters", "show", name, "--json"))
         assert (shown["offset"], shown["value_base64"]) == (source.offset, "/25vdCBqc29u")

@@ -64,9 +64,14 @@ class TestReplay:
         assert replay(shop, place, "--dry-run")["matched"] == 1
         assert put_back(shop, source) == []
         assert replay(shop, place) == {
-            "matched": 1, "by_reason": {"image-missing": 1}, "replayed": 1, "failed": 0, "not_replayable": [],
-            "errors": [], "dry_run": False,
-        }  # fmt: skip
+            "matched": 1,
+            "by_reason": {"image-missing": 1},
+            "replayed": 1,
+            "failed": 0,
+            "not_replayable": [],
+            "errors": [],
+            "dry_run": False,
+        }
         assert outcomes(shop, source, 2) == ["refused", "indexed"]
         assert shop.row(listing)["source"]["offset"] == source.offset
         listed = document(run(shop.settings, "dead-letters", "list", "--limit", "1000", "--json"))
@@ -205,10 +210,16 @@ def test_what_a_terminal_would_obey(shop: Catalogue, worker: object) -> None:
     shop.letter_of(missing)
     shop.at_rest()
     for command in (
-        ("dead-letters", "list"), ("dead-letters", "show", place_of(bad)), ("dead-letters", "show", place_of(missing)),
-        ("dead-letters", "show", place_of(missing), "--json"), ("explain", listing), ("explain", listing, "--json"),
-        ("neighbors", shop.new_id()), ("neighbors", listing, "-k", "100"), ("status",),
-    ):  # fmt: skip
+        ("dead-letters", "list"),
+        ("dead-letters", "show", place_of(bad)),
+        ("dead-letters", "show", place_of(missing)),
+        ("dead-letters", "show", place_of(missing), "--json"),
+        ("explain", listing),
+        ("explain", listing, "--json"),
+        ("neighbors", shop.new_id()),
+        ("neighbors", listing, "-k", "100"),
+        ("status",),
+    ):
         ended = run(shop.settings, *command)
         said = ended.stdout + ended.stderr
         assert said

@@ -24,10 +24,18 @@ NOWHERE = "kafka-0.internal"
 COMMANDS = {
     name: name.split()
     for name in (
-        "lag", "topics create", "topics check", "status --json", "dead-letters list", "takedown --listing a",
-        "worker record --once", "worker evaluate --once", "worker index", "publish -",
+        "lag",
+        "topics create",
+        "topics check",
+        "status --json",
+        "dead-letters list",
+        "takedown --listing a",
+        "worker record --once",
+        "worker evaluate --once",
+        "worker index",
+        "publish -",
     )
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +45,12 @@ def advertised(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
     address, real = kafka_address(own), kafka.properties
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            kafka, "properties",
+            kafka,
+            "properties",
             lambda *given: real(*given).replace(
                 f"advertised.listeners=BROKER://{address}", f"advertised.listeners=BROKER://{NOWHERE}:9092"
             ),
-        )  # fmt: skip
+        )
         broker = Part(kafka.process(own), own.data / "kafka.log")
         try:
             broker.start()
@@ -56,8 +65,11 @@ def ended(advertised: Settings, tmp_path_factory: pytest.TempPathFactory) -> dic
 
     def ask(name: str) -> Ended:
         own = advertised.model_copy(update={"data": tmp_path_factory.mktemp("data")})
-        return run(own, *COMMANDS[name], stdin='{"event": "listing-updated", "listing_id": "a", "version": 1, '
-                   '"status": "removed"}\n')  # fmt: skip
+        return run(
+            own,
+            *COMMANDS[name],
+            stdin='{"event": "listing-updated", "listing_id": "a", "version": 1, "status": "removed"}\n',
+        )
 
     with ThreadPoolExecutor(10) as pool:
         return dict(zip(COMMANDS, pool.map(ask, COMMANDS), strict=True))

@@ -26,10 +26,16 @@ def test_published_and_found(shop: Catalogue, searcher: Searcher) -> None:
     for number, listing in enumerate(ids):
         publisher.publish(
             ListingEvent(
-                listing_id=listing, version=1, status="on_sale", title=f"python {number}", category=("python",),
-                price_minor=4_205, currency="EUR", image_urls=(shop.picture(970 + number),),
+                listing_id=listing,
+                version=1,
+                status="on_sale",
+                title=f"python {number}",
+                category=("python",),
+                price_minor=4_205,
+                currency="EUR",
+                image_urls=(shop.picture(970 + number),),
             )
-        )  # fmt: skip
+        )
     delivered = publisher.close()
     assert (delivered.published, delivered.failed, delivered.errors) == (3, 0, [])
     shop.at_rest()

@@ -50,10 +50,13 @@ def main() -> None:
     settings = Settings()
     with Store(Path(folder)) as store:
         run_round(
-            Deadly(store, where, number), [],  # type: ignore[arg-type]
-            lambda _alarm: Signals(live=model), RetrainPolicy.model_validate({}),
-            retrain_requests.RetrainLog(settings), RoundRequest(now=datetime.now(UTC), manual_reason="a test"),
-        )  # fmt: skip
+            Deadly(store, where, number),  # type: ignore[arg-type]
+            [],
+            lambda _alarm: Signals(live=model),
+            RetrainPolicy.model_validate({}),
+            retrain_requests.RetrainLog(settings),
+            RoundRequest(now=datetime.now(UTC), manual_reason="a test"),
+        )
 
 
 if __name__ == "__main__":

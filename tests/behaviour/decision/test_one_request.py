@@ -23,9 +23,18 @@ from workers.local.environment import child_environment
 
 PROGRAM = Path(__file__).with_name("one_look.py")
 STEPS = (
-    "-write_step", "+write_step", "-init_transactions", "+init_transactions", "+begin_transaction", "+produce",
-    "+flush", "-commit_transaction", "+commit_transaction", "-mark_published", "+mark_published",
-)  # fmt: skip
+    "-write_step",
+    "+write_step",
+    "-init_transactions",
+    "+init_transactions",
+    "+begin_transaction",
+    "+produce",
+    "+flush",
+    "-commit_transaction",
+    "+commit_transaction",
+    "-mark_published",
+    "+mark_published",
+)
 
 
 @pytest.fixture

@@ -209,9 +209,12 @@ def test_it_is_light(market: Settings) -> None:
         "print({'torch', 'transformers', 'pymilvus', 'faust', 'matplotlib'} & set(sys.modules))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, "evaluate", "--json"], env=child_environment(market), capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, "evaluate", "--json"],
+        env=child_environment(market),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ended.stdout.splitlines()[-1] == "set()"
 
 
@@ -219,9 +222,12 @@ def test_ctrl_c_is_clean(market: Settings) -> None:
     """On a terminal the days are counted; Ctrl-C takes the line away again, and says nothing else."""
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        command("evaluate"), env=child_environment(market), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command("evaluate"),
+        env=child_environment(market),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=terminal,
-    )  # fmt: skip
+    )
     os.close(terminal)
     said = b""
     while b"days" not in said:

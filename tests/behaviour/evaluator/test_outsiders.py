@@ -17,14 +17,26 @@ from workers.decision.retrain_requests import read_requests
 
 NEVER, FIRST = "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"
 ODD = (
-    None, b"", b"\xff", b"[" * 5_000, b"9" * 5_000, b"[]", b'{"at": "x"}', b'"\\ud800"', b'{"at": 1e400}',
+    None,
+    b"",
+    b"\xff",
+    b"[" * 5_000,
+    b"9" * 5_000,
+    b"[]",
+    b'{"at": "x"}',
+    b'"\\ud800"',
+    b'{"at": 1e400}',
     json.dumps({"at": NEVER, "total": {}, "days": [], "since": FIRST, "until": NEVER}).encode(),
-)  # fmt: skip
+)
 MANY = tuple((b"h%d" % number, None) for number in range(10_000))
 COMMANDS = (
-    ("worker", "record", "--once"), ("worker", "evaluate", "--once"), ("evaluate",), ("triggers",),
-    ("fill-holes",), ("dead-letters", "list"),
-)  # fmt: skip
+    ("worker", "record", "--once"),
+    ("worker", "evaluate", "--once"),
+    ("evaluate",),
+    ("triggers",),
+    ("fill-holes",),
+    ("dead-letters", "list"),
+)
 
 
 def all_go_on(recording: Recording) -> None:
@@ -44,15 +56,24 @@ def test_what_others_write_to_our_topics(recording: Recording) -> None:
     hand = {"at": NEVER, "trigger": "hand", "model": "m@1", "why": "\u202e\u001b[31m"}
     requests = [json.dumps(hand | {"decision_id": f"{number:016x}"}).encode() for number in range(3)]
     report = json.loads(before.model_dump_json()) | {"at": NEVER, "model": "other@1"}
-    odd = [Raw(topic, key, value, (BAD, (b"source-offset", b"x")))
-           for topic in (REPORTS, RETRAIN, INTERACTION_DEAD_LETTER, INTERACTIONS) for value in ODD
-           for key in (b"", b"\xff")]  # fmt: skip
-    send_raw(recording.settings, [
-        *odd, *(Raw(RETRAIN, b"k", each, (BAD,)) for each in requests),
-        Raw(REPORTS, b"other@1", json.dumps(report).encode(), (BAD,)),
-        *(Raw(INTERACTIONS, b"k", json.dumps(session(f"t{number}")[0]).encode(), MANY, timestamp)
-          for number, timestamp in enumerate((-1, 0, -(2**62)))),
-    ])  # fmt: skip
+    odd = [
+        Raw(topic, key, value, (BAD, (b"source-offset", b"x")))
+        for topic in (REPORTS, RETRAIN, INTERACTION_DEAD_LETTER, INTERACTIONS)
+        for value in ODD
+        for key in (b"", b"\xff")
+    ]
+    send_raw(
+        recording.settings,
+        [
+            *odd,
+            *(Raw(RETRAIN, b"k", each, (BAD,)) for each in requests),
+            Raw(REPORTS, b"other@1", json.dumps(report).encode(), (BAD,)),
+            *(
+                Raw(INTERACTIONS, b"k", json.dumps(session(f"t{number}")[0]).encode(), MANY, timestamp)
+                for number, timestamp in enumerate((-1, 0, -(2**62)))
+            ),
+        ],
+    )
     all_go_on(recording)
     now = datetime.now(UTC)
     assert [now - each.at < timedelta(minutes=5) for each in read_requests(recording.settings)] == [True] * 3
@@ -80,9 +101,10 @@ def test_days_that_were_recorded_wrongly(recording: Recording) -> None:
         shutil.copy(path, folder / name)
         row = pl.read_parquet(path).head(1)
         rows = pl.concat([row] * 200).with_columns(
-            pl.lit(at).dt.cast_time_unit("us").alias("at"), pl.lit(11).cast(row.schema["partition"]).alias("partition"),
+            pl.lit(at).dt.cast_time_unit("us").alias("at"),
+            pl.lit(11).cast(row.schema["partition"]).alias("partition"),
             pl.int_range(number * 200, number * 200 + 200).cast(row.schema["offset"]).alias("offset"),
-        )  # fmt: skip
+        )
         rows.write_parquet(folder / name)
     said = run(recording.settings, "evaluate").stderr
     assert "0001-01-01, 2099-01-01, 9999-12-31" in said, said

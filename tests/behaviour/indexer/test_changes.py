@@ -19,10 +19,18 @@ def test_a_new_listing_is_indexed(shop: Catalogue) -> None:
     """Its row has what the event says, a vector of length 1, and its place in the log; the outcome tells the stages."""
     listing = shop.new_id()
     event = shop.event(
-        listing, 7, title="Canvas sneakers", category=["fashion", "shoes"], price_minor=4200, currency="JPY",
-        brand="B", seller_id="u9", attributes={"size_cm": 26, "new": True}, image_urls=[shop.picture(1)],
+        listing,
+        7,
+        title="Canvas sneakers",
+        category=["fashion", "shoes"],
+        price_minor=4200,
+        currency="JPY",
+        brand="B",
+        seller_id="u9",
+        attributes={"size_cm": 26, "new": True},
+        image_urls=[shop.picture(1)],
         occurred_at="2026-11-23T00:00:00Z",
-    )  # fmt: skip
+    )
     source = shop.publish(event, CREATED)
     outcome = shop.outcome_of(source)
     assert (outcome.outcome, outcome.version, outcome.listing_id) == ("indexed", 7, listing)
@@ -32,11 +40,20 @@ def test_a_new_listing_is_indexed(shop: Catalogue) -> None:
     assert 0 < outcome.event_to_visible_ms < 60_000
     row = shop.row(listing)
     expected = {
-        "version": 7, "status": "on_sale", "title": "Canvas sneakers", "category": "fashion/shoes", "brand": "B",
-        "price_minor": 4200, "currency": "JPY", "seller_id": "u9", "attributes": {"size_cm": 26, "new": True},
-        "image_urls": event["image_urls"], "updated_at": 1_795_392_000_000_000, "listed_at": 1_795_392_000_000_000,
+        "version": 7,
+        "status": "on_sale",
+        "title": "Canvas sneakers",
+        "category": "fashion/shoes",
+        "brand": "B",
+        "price_minor": 4200,
+        "currency": "JPY",
+        "seller_id": "u9",
+        "attributes": {"size_cm": 26, "new": True},
+        "image_urls": event["image_urls"],
+        "updated_at": 1_795_392_000_000_000,
+        "listed_at": 1_795_392_000_000_000,
         "source": source.model_dump(),
-    }  # fmt: skip
+    }
     assert {name: row[name] for name in expected} == expected  # type: ignore[literal-required]
     assert sum(value * value for value in row["embedding"]) == pytest.approx(1, abs=1e-5)
 
@@ -208,10 +225,12 @@ def test_a_bad_winner_gives_way(shop: Catalogue, web: Web) -> None:
     listing = shop.new_id()
     good = web.serve("/good.jpg", jpeg(32))
     with web.held("/bad.jpg", b"<html>no picture</html>") as bad:
-        sources = shop.publish_all([
-            shop.event(listing, 2, title="bad", image_urls=[bad]),
-            shop.event(listing, 1, title="good", image_urls=[good]),
-        ])  # fmt: skip
+        sources = shop.publish_all(
+            [
+                shop.event(listing, 2, title="bad", image_urls=[bad]),
+                shop.event(listing, 1, title="good", image_urls=[good]),
+            ]
+        )
         eventually(lambda: web.asked["/bad.jpg"], "the bad picture is asked for")
     told = shop.outcomes_of(sources)
     row = shop.row(listing)

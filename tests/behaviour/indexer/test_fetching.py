@@ -42,9 +42,13 @@ def market(stack: Settings, hosts: Web, tmp_path_factory: pytest.TempPathFactory
     """A catalogue whose workers have a token for the first host, a bucket of each kind of store, and all formats."""
     headers = {"*": {"User-Agent": CONTACT}, hosts.hosts[0]: {"Authorization": f"Bearer {TOKEN}", "X-Shop": TOKEN}}
     with catalogue(
-        stack, tmp_path_factory.mktemp("pictures"), image_hosts=hosts.hosts, image_headers=headers,
-        image_buckets=(f"s3://{BUCKET}", f"gs://{BUCKET}"), image_formats=("GIF", "AVIF"),
-    ) as made:  # fmt: skip
+        stack,
+        tmp_path_factory.mktemp("pictures"),
+        image_hosts=hosts.hosts,
+        image_headers=headers,
+        image_buckets=(f"s3://{BUCKET}", f"gs://{BUCKET}"),
+        image_formats=("GIF", "AVIF"),
+    ) as made:
         yield made
 
 

@@ -74,13 +74,9 @@ def test_a_host_that_is_away_and_returns(own: Catalogue, web: Web) -> None:
     """Its event is put back, its partition moves on and is committed; when the host is back, the event is indexed."""
     port, partition = free_port(), 5
     listing = own.new_id()
-    source = own.publish(
-        own.event(listing, 1, image_urls=[f"http://127.0.0.1:{port}/a.jpg"]), partition=partition
-    )  # fmt: skip
+    source = own.publish(own.event(listing, 1, image_urls=[f"http://127.0.0.1:{port}/a.jpg"]), partition=partition)
     started = time.monotonic()
-    other = own.publish(
-        own.event(own.new_id(), 1, image_urls=[web.serve("/well.jpg", jpeg(1))]), partition=partition
-    )  # fmt: skip
+    other = own.publish(own.event(own.new_id(), 1, image_urls=[web.serve("/well.jpg", jpeg(1))]), partition=partition)
     assert own.outcome_of(other).outcome == "indexed"
     assert seconds_since(started) < 5
     eventually(lambda: own.committed([(UPDATED, partition)])[UPDATED, partition] == other.offset + 1, "committed past")
@@ -137,9 +133,9 @@ def test_a_host_that_wants_to_be_asked_later(own: Catalogue) -> None:
 def test_an_event_that_overtook_its_picture(own: Catalogue) -> None:
     """It is looked for again, and indexed when it is there; one that is never there is a dead letter."""
     with web_server() as late:
-        sources = own.publish_all([
-            own.event(own.new_id(), 1, image_urls=[late.url(path)]) for path in ("/late.jpg", "/never.jpg")
-        ])  # fmt: skip
+        sources = own.publish_all(
+            [own.event(own.new_id(), 1, image_urls=[late.url(path)]) for path in ("/late.jpg", "/never.jpg")]
+        )
         eventually(lambda: late.asked["/late.jpg"], "asked")
         late.serve("/late.jpg", jpeg(6))
         assert own.outcome_of(sources[0]).outcome == "indexed"
@@ -176,13 +172,16 @@ def test_nothing_tells_a_secret(own: Catalogue, running: IndexWorker, metrics_po
     """Credentials and query strings are in no log line, no metric, no header of a letter; hosts in no metric."""
     with web_server() as bad:
         secrets = [
-            bad.serve("/404.jpg?secret", b"", status=404), bad.serve("/text.jpg?secret", b"no picture"),
+            bad.serve("/404.jpg?secret", b"", status=404),
+            bad.serve("/text.jpg?secret", b"no picture"),
             bad.serve("/500.jpg?secret", b"", status=500, Retry_After="0"),
             bad.redirect("/to.jpg?secret", "http://user:secret@10.0.0.1/a?secret"),
             bad.redirect("/away.jpg?secret", f"http://user:secret@127.0.0.1:{free_port()}/a?secret"),
-            "http://user:secret@no-such-host.invalid/a?secret", "https:///user:secret@example.com/?secret",
-            "ftp://user:secret@example.com/a?secret", "http://user:secret@[::1/a?secret",
-        ]  # fmt: skip
+            "http://user:secret@no-such-host.invalid/a?secret",
+            "https:///user:secret@example.com/?secret",
+            "ftp://user:secret@example.com/a?secret",
+            "http://user:secret@[::1/a?secret",
+        ]
         secrets[1] = secrets[1].replace("http://", "http://user:secret@")
         sources = own.publish_all([own.event(own.new_id(), 1, image_urls=[url]) for url in secrets])
         letters = [own.letter_of(source, seconds=120)[0] for source in sources]

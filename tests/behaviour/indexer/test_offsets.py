@@ -110,8 +110,10 @@ def test_records_deleted_below_a_stopped_worker(own: Catalogue) -> None:
     line = refused(own)
     for words in (
         f"{own.settings.named(RETRY)} partition {last.partition}: committed {last.offset + 1}",
-        f"the log has {missed[3].offset} to {missed[-1].offset + 1}", "--accept-offsets", "lookalike audit",
-    ):  # fmt: skip
+        f"the log has {missed[3].offset} to {missed[-1].offset + 1}",
+        "--accept-offsets",
+        "lookalike audit",
+    ):
         assert words in line
     with index_worker(own.settings, "--device", "cpu", "--accept-offsets") as worker:
         own.outcomes_of(missed[3:])

@@ -172,9 +172,15 @@ def test_texts_as_long_as_they_may_be(shop: Catalogue) -> None:
     """The longest fields of the schema fit in a row, in characters of several bytes."""
     title, long = "景" * 1_000, "é" * 200
     event = shop.event(
-        shop.new_id(), 1, title=title, brand="景" * 200, seller_id="é" * 128, category=[long] * 9,
-        attributes={"a" * 64: "é" * 1_000}, image_urls=[shop.picture(55)],
-    )  # fmt: skip
+        shop.new_id(),
+        1,
+        title=title,
+        brand="景" * 200,
+        seller_id="é" * 128,
+        category=[long] * 9,
+        attributes={"a" * 64: "é" * 1_000},
+        image_urls=[shop.picture(55)],
+    )
     row = shop.index(event)
     assert (row["title"], row["category"]) == (title, "/".join([long] * 9))
 

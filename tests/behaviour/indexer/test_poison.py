@@ -40,11 +40,15 @@ class TestIndexWorker:
         same.
         """
         good, after, bad, removal = (shop.new_id() for _ in range(4))
-        sources = send_raw(shop.settings, [
-            Raw(UPDATED, good.encode(), of(shop, good), UNREADABLE), Raw(UPDATED, after.encode(), of(shop, after)),
-            Raw(CREATED, bad.encode(), b"\xff{", UNREADABLE),
-            Raw(UPDATED, removal.encode(), None, (*UNREADABLE, (b"version", b"7"))),
-        ])  # fmt: skip
+        sources = send_raw(
+            shop.settings,
+            [
+                Raw(UPDATED, good.encode(), of(shop, good), UNREADABLE),
+                Raw(UPDATED, after.encode(), of(shop, after)),
+                Raw(CREATED, bad.encode(), b"\xff{", UNREADABLE),
+                Raw(UPDATED, removal.encode(), None, (*UNREADABLE, (b"version", b"7"))),
+            ],
+        )
         assert [each.outcome for each in shop.outcomes_of(sources[:2])] == ["indexed", "indexed"]
         letter, record = shop.letter_of(sources[2])
         assert (letter.reason, record.value) == ("deserialize", b"\xff{")
@@ -77,25 +81,32 @@ class TestIndexWorker:
         key = [each.encode() for each in ids]
         many = tuple((b"h%d" % number, b"") for number in range(10_000))
         good = [
-            Raw(UPDATED, key[0], of(shop, ids[0]), timestamp=-1), Raw(UPDATED, key[1], of(shop, ids[1]), many),
+            Raw(UPDATED, key[0], of(shop, ids[0]), timestamp=-1),
+            Raw(UPDATED, key[1], of(shop, ids[1]), many),
             Raw(UPDATED, key[2], of(shop, ids[2]), timestamp=-(2**62)),
             Raw(UPDATED, key[3], of(shop, ids[3]), timestamp=0),
             Raw(UPDATED, key[4], of(shop, ids[4], occurred_at="9999-12-31T23:59:59-23:59")),
             Raw(UPDATED, key[5], of(shop, ids[5], occurred_at="0001-01-01T00:00:00+23:59")),
             Raw(UPDATED, key[6], of(shop, ids[6]), tuple((name.encode(), value) for name, value in FORBIDDEN)),
             Raw(UPDATED, key[7], of(shop, ids[7], title="a\0b", attributes={"a": None, "b": "\0"})),
-        ]  # fmt: skip
+        ]
         whole = of(shop, ids[8])[:-1]
         bad = [
-            Raw(RETRY, None, of(shop, ids[8])), Raw(UPDATED, b"", of(shop, ids[8])), Raw(UPDATED, b"\xff", b"\xff"),
-            Raw(UPDATED, b"k" * 900_000, of(shop, ids[8])), Raw(RETRY, None, b""), Raw(UPDATED, key[8], b""),
-            Raw(UPDATED, key[8], b"[" * 100_000), Raw(UPDATED, key[8], whole + b',"x":' + b"9" * 5_000 + b"}"),
-            Raw(UPDATED, key[8], whole + b',"brand":"\\ud800"}'), Raw(UPDATED, key[8], whole + b',"price_minor":NaN}'),
+            Raw(RETRY, None, of(shop, ids[8])),
+            Raw(UPDATED, b"", of(shop, ids[8])),
+            Raw(UPDATED, b"\xff", b"\xff"),
+            Raw(UPDATED, b"k" * 900_000, of(shop, ids[8])),
+            Raw(RETRY, None, b""),
+            Raw(UPDATED, key[8], b""),
+            Raw(UPDATED, key[8], b"[" * 100_000),
+            Raw(UPDATED, key[8], whole + b',"x":' + b"9" * 5_000 + b"}"),
+            Raw(UPDATED, key[8], whole + b',"brand":"\\ud800"}'),
+            Raw(UPDATED, key[8], whole + b',"price_minor":NaN}'),
             Raw(UPDATED, key[8], None, ((b"version", b"9" * 5_000),)),
             Raw(UPDATED, key[8], None, ((b"version", None),)),
             Raw(RETRY, key[8], None, ((b"version", b"1"), BAD), -(2**62)),
             Raw(RETRY, key[8], b"{", ((b"source-topic", b"x"), (b"source-offset", b"9" * 400), (b"tries", b"-1"))),
-        ]  # fmt: skip
+        ]
         sources = send_raw(shop.settings, good + bad)
         assert {each.outcome for each in shop.outcomes_of(sources[: len(good)])} == {"indexed"}
         for source, raw in zip(sources[len(good) :], bad, strict=True):
@@ -118,20 +129,35 @@ def test_what_others_write_to_our_topics(stack: Settings, tmp_path: Path) -> Non
             b"[" * 5_000,
             json.dumps({"kind": "listing", "value": "x", "at": "2026-01-01T00:00"}).encode(),
         ]
-        send_raw(shop.settings, [
-            *(Raw(TAKEDOWN, key, each, UNREADABLE, -5)
-              for each in odd for key in (b"listing:x", b"\xff", b"", b"erased:", b"image:" + b"i" * 5_000)),
-            *(Raw(topic, listing.encode(), each, UNREADABLE, -5) for topic in (INDEXED, DEAD_LETTER) for each in odd),
-        ])  # fmt: skip
+        send_raw(
+            shop.settings,
+            [
+                *(
+                    Raw(TAKEDOWN, key, each, UNREADABLE, -5)
+                    for each in odd
+                    for key in (b"listing:x", b"\xff", b"", b"erased:", b"image:" + b"i" * 5_000)
+                ),
+                *(
+                    Raw(topic, listing.encode(), each, UNREADABLE, -5)
+                    for topic in (INDEXED, DEAD_LETTER)
+                    for each in odd
+                ),
+            ],
+        )
         source = send_raw(shop.settings, [Raw(UPDATED, listing.encode(), value, UNREADABLE, -1)])[0]
         with index_worker(shop.settings, "--device", "cpu") as running:
             eventually(lambda: shop.known(listing).row is not None, "the row")
             assert shop.known(listing).row["source"]["offset"] == source.offset  # type: ignore[index]
             shop.at_rest()
             for command in (
-                ("audit",), ("explain", listing), ("status",), ("lag",), ("dead-letters", "list"),
-                ("takedown", "--list"), ("neighbors", listing),
-            ):  # fmt: skip
+                ("audit",),
+                ("explain", listing),
+                ("status",),
+                ("lag",),
+                ("dead-letters", "list"),
+                ("takedown", "--list"),
+                ("neighbors", listing),
+            ):
                 ended = run(shop.settings, *command, "--json")
                 assert ended.returncode == 0, (command, ended.stderr)
             assert running.terminate() == 0, running.log()
@@ -141,9 +167,9 @@ def test_stepped_over_by_hand(stack: Settings, tmp_path: Path) -> None:
     """`--skip`: a dead letter, raw, that can be replayed; the rest goes on, and a restart with it does no harm."""
     with catalogue(stack, tmp_path) as shop:
         before, poison, after = (shop.new_id() for _ in range(3))
-        sources = send_raw(shop.settings, [
-            Raw(UPDATED, each.encode(), of(shop, each), (BAD,)) for each in (before, poison, after)
-        ])  # fmt: skip
+        sources = send_raw(
+            shop.settings, [Raw(UPDATED, each.encode(), of(shop, each), (BAD,)) for each in (before, poison, after)]
+        )
         skip = ("--skip", place_of(sources[1]), "--skip", f"{sources[1].topic}:0:999999")
         with index_worker(shop.settings, "--device", "cpu", *skip) as running:
             outcomes = shop.outcomes_of([sources[0], sources[2]])

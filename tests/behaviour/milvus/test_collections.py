@@ -65,9 +65,15 @@ def test_an_alias_that_somebody_moved(settings: Settings, client: MilvusClient) 
 def test_any_folder_name_makes_a_collection(settings: Settings, client: MilvusClient) -> None:
     """Names are reduced to letters, digits and `_`, which both servers take, and the model id can be told from them."""
     recipe = Recipe(
-        name=model_name("Ünï-code v1.0/" + "a" * 90), weights="0" * 64, height=8, width=8, resample=3, rescale=1,
-        mean=(0, 0, 0), std=(1, 1, 1),
-    )  # fmt: skip
+        name=model_name("Ünï-code v1.0/" + "a" * 90),
+        weights="0" * 64,
+        height=8,
+        width=8,
+        resample=3,
+        rescale=1,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
     made = prepare(client, settings, recipe.model_id, 4)
     assert made == collection_names(settings, recipe.model_id)
     assert live(client, settings) == made

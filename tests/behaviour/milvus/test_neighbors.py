@@ -33,11 +33,15 @@ def collection(server: Settings, client: MilvusClient) -> str:
         for degree in range(30)
     ]
     rows += [
-        row("sold", at(0.1), status="sold_out"), row("reserved", at(0.2), status="reserved"),
-        row("hidden", at(0.3), status="hidden"), row("yen", at(0.4), price_minor=5, currency="JPY"),
-        row("no price", at(0.5)), row("brand", at(0.6), brand="Acme", attributes={"market": "JP", "size_cm": 26}),
-        row("twin1", at(40), image_hash="t" * 64), row("twin2", at(41), image_hash="t" * 64),
-    ]  # fmt: skip
+        row("sold", at(0.1), status="sold_out"),
+        row("reserved", at(0.2), status="reserved"),
+        row("hidden", at(0.3), status="hidden"),
+        row("yen", at(0.4), price_minor=5, currency="JPY"),
+        row("no price", at(0.5)),
+        row("brand", at(0.6), brand="Acme", attributes={"market": "JP", "size_cm": 26}),
+        row("twin1", at(40), image_hash="t" * 64),
+        row("twin2", at(41), image_hash="t" * 64),
+    ]
     rows += [row(f"hard{n}", [0, 0, 1, n / 100], category=f"{name}/sub") for n, name in enumerate(HARD)]
     rows += [row(f"near{n}", [0, 0, 1, n / 100], category=f"{name}x/sub") for n, name in enumerate(HARD)]
     rows += [row("ab", [0, 0, 1, 0.5], category="axb/sub"), row("100z", [0, 0, 1, 0.6], category="100zz/sub")]
@@ -61,8 +65,12 @@ def test_the_nearest_first(client: MilvusClient, collection: str) -> None:
     assert found[0].score == pytest.approx(1, abs=1e-5)
     assert found[1].score == pytest.approx(math.cos(math.radians(1)), abs=1e-5)
     assert (found[0].title, found[0].category, found[0].price_minor, found[0].currency, found[0].status) == (
-        "title of l10", "all/plain", 1_000, "EUR", "on_sale",
-    )  # fmt: skip
+        "title of l10",
+        "all/plain",
+        1_000,
+        "EUR",
+        "on_sale",
+    )
 
 
 def test_more_than_there_are(client: MilvusClient, collection: str) -> None:
@@ -131,9 +139,16 @@ def test_filter_expressions(client: MilvusClient, collection: str) -> None:
 def test_a_filter_that_is_none(client: MilvusClient, collection: str) -> None:
     """Is refused as such: not a reason to wait for Milvus, and none that widens what else was asked for."""
     for expression in (
-        "brand ==", "no_such_field == 1", "(((", "true) or (true", "price_minor < 99999999999999999999",
-        "price_minor < 1e", "brand == 1 and", "title in 5", "vector > 1",
-    ):  # fmt: skip
+        "brand ==",
+        "no_such_field == 1",
+        "(((",
+        "true) or (true",
+        "price_minor < 99999999999999999999",
+        "price_minor < 1e",
+        "brand == 1 and",
+        "title in 5",
+        "vector > 1",
+    ):
         with pytest.raises(BadMessage):
             search(client, collection, at(0), SearchOptions(expression=expression))
 

@@ -21,10 +21,17 @@ HARD_IDS = ['say "hi"', "back\\slash", "it's", "\\", '"', "a" * 128, "100%_x", "
 def test_a_row_comes_back_as_it_was(store: Store) -> None:
     """Every field, numbers of 64 bits and texts of several bytes a character among them."""
     written = row(
-        "whole", [1, 2, 3, 4], 2**63 - 1, title="景色 é", category="a/b", price_minor=2**62, currency="JPY",
-        attributes={"size": 26, "new": True, "ratio": 1.5, "note": 'a "quote"'}, image_urls=["x", "y"],
+        "whole",
+        [1, 2, 3, 4],
+        2**63 - 1,
+        title="景色 é",
+        category="a/b",
+        price_minor=2**62,
+        currency="JPY",
+        attributes={"size": 26, "new": True, "ratio": 1.5, "note": 'a "quote"'},
+        image_urls=["x", "y"],
         updated_at=1_795_392_000_000_000,
-    )  # fmt: skip
+    )
     assert store.upsert([written]) == {}
     known = store.known(["whole"], vectors=True)["whole"]
     assert known.row is not None
@@ -37,13 +44,30 @@ def test_a_row_comes_back_as_it_was(store: Store) -> None:
 def test_what_a_row_shows_survives(store: Store) -> None:
     """To the last digit and sign, or an audit would find fault with it for ever, and a repair would write for ever."""
     event = ListingEvent(
-        listing_id="shown", version=2**63 - 1, status="on_sale", title="\U0001f45f \x00 \t\n e\u0301",
-        category=("a/b", " c "), price_minor=2**63 - 1, currency="JPY", image_urls=("x?a=%20&b=\"",), seller_id=" u ",
+        listing_id="shown",
+        version=2**63 - 1,
+        status="on_sale",
+        title="\U0001f45f \x00 \t\n e\u0301",
+        category=("a/b", " c "),
+        price_minor=2**63 - 1,
+        currency="JPY",
+        image_urls=('x?a=%20&b="',),
+        seller_id=" u ",
         attributes={
-            "whole": 1.0, "tiny": 5e-324, "huge": 1.7976931348623157e308, "third": 1 / 3, "minus": -0.0, "e": 1e16,
-            "most": 2**63 - 1, "least": -(2**63) + 1, "yes": True, "one": 1, "empty": "", "text": "\u2028'\\",
+            "whole": 1.0,
+            "tiny": 5e-324,
+            "huge": 1.7976931348623157e308,
+            "third": 1 / 3,
+            "minus": -0.0,
+            "e": 1e16,
+            "most": 2**63 - 1,
+            "least": -(2**63) + 1,
+            "yes": True,
+            "one": 1,
+            "empty": "",
+            "text": "\u2028'\\",
         },
-    )  # fmt: skip
+    )
     place = Source(topic="listing-created", partition=11, offset=2**53 + 1, timestamp=1_763_856_000_123)
     made = row_of(event, place, vector=[1, 0, 0, 0], image_hash="h", listed_at=None, now=1)
     assert store.upsert([made]) == {}

@@ -86,10 +86,13 @@ def test_histories_come_to_their_ends(shop: Catalogue, store: Store) -> None:
     pictures = Pictures(
         good=[shop.picture(seed) for seed in range(8)],
         bad=[
-            (shop.folder / "gone.jpg").as_uri(), a_picture(shop, b"<html>", "page.jpg"), "file:///etc/hostname",
-            a_picture(shop, jpeg(1)[:300], "half.jpg"), "ftp://example.com/a.jpg",
+            (shop.folder / "gone.jpg").as_uri(),
+            a_picture(shop, b"<html>", "page.jpg"),
+            "file:///etc/hostname",
+            a_picture(shop, jpeg(1)[:300], "half.jpg"),
+            "ftp://example.com/a.jpg",
         ],
-    )  # fmt: skip
+    )
     histories, ledger = Histories(SEED, pictures), Ledger()
     made = list(histories.records(EVENTS))
     for each, source in zip(made, shop.send_all([each.raw for each in made]), strict=True):
@@ -195,9 +198,17 @@ def tombstone_of_nobody(shop: Catalogue, store: Store) -> tuple[str, str]:
 
 
 KINDS = [
-    lost_row, lost_tombstone, late_write, late_write_after_removal, late_write_after_null, other_fields, other_status,
-    row_of_nobody, row_without_a_place, tombstone_of_nobody,
-]  # fmt: skip
+    lost_row,
+    lost_tombstone,
+    late_write,
+    late_write_after_removal,
+    late_write_after_null,
+    other_fields,
+    other_status,
+    row_of_nobody,
+    row_without_a_place,
+    tombstone_of_nobody,
+]
 
 
 def test_what_is_wrong_is_found_and_repaired(shop: Catalogue, store: Store) -> None:

@@ -68,14 +68,23 @@ def rows_of(vectors: list[list[float]], **more: Any) -> list[Any]:
     """Listings m0 … m39: ten sellers, two categories, every tenth sold, m31 with the very picture of m30; and two that
     are hidden, beside m1 and m2."""
     return [
-        row(f"m{number}", vector, seller_id=f"s{number % 10}", category=f"all/{'even' if number % 2 == 0 else 'odd'}",
-            price_minor=100 * number, currency="EUR", status="sold_out" if number % 10 == 9 else "on_sale",
-            listed_at=1_000 + number, image_hash=f"{30 if number == 31 else number:064}", **more)
+        row(
+            f"m{number}",
+            vector,
+            seller_id=f"s{number % 10}",
+            category=f"all/{'even' if number % 2 == 0 else 'odd'}",
+            price_minor=100 * number,
+            currency="EUR",
+            status="sold_out" if number % 10 == 9 else "on_sale",
+            listed_at=1_000 + number,
+            image_hash=f"{30 if number == 31 else number:064}",
+            **more,
+        )
         for number, vector in enumerate(vectors)
     ] + [
         row(f"hidden{number}", vectors[number], status="hidden", category="all/odd", image_hash=f"{100 + number:064}")
         for number in (1, 2)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +108,18 @@ def wide(market: Shop) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def served(market: Shop) -> Iterator[Server]:
     """A server of it, ended by SIGTERM: cleanly, with every shelf recorded."""
-    limits = ("--most", "30", "--picture-bytes", "20000", "--picture-pixels", "40000", "--interactions-rate", "50",
-              "--interactions-most", "20")  # fmt: skip
+    limits = (
+        "--most",
+        "30",
+        "--picture-bytes",
+        "20000",
+        "--picture-pixels",
+        "40000",
+        "--interactions-rate",
+        "50",
+        "--interactions-most",
+        "20",
+    )
     with server(market.settings, *limits) as running:
         yield running
         shelf = running.similar("m1")

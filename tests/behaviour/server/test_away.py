@@ -25,9 +25,13 @@ CLICK = {"event": "click", "event_id": "e1", "request_id": "r1", "listing_id": "
 @pytest.fixture
 def own(stack: Settings, tmp_path: Path) -> Iterator[tuple[Settings, Part, Proxy]]:
     """A broker of its own, and a way to Milvus Lite that can be cut."""
-    settings = stack.model_copy(update={
-        "kafka": f"127.0.0.1:{free_port()}", "data": tmp_path, "prefix": "away_",
-    })  # fmt: skip
+    settings = stack.model_copy(
+        update={
+            "kafka": f"127.0.0.1:{free_port()}",
+            "data": tmp_path,
+            "prefix": "away_",
+        }
+    )
     broker = Part(kafka.process(settings), tmp_path / "kafka.log")
     broker.start()
     try:

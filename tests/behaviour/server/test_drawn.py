@@ -27,8 +27,20 @@ def test_drawn_and_interleaved(stack: Settings, vectors: list[list[float]]) -> N
     anchor = stocked(settings, ANCHOR, len(vectors[0]), rows_of(turned))
     tail = Tail(settings, INTERACTIONS)
     shop = Shop(settings, live, tail)
-    arguments = ("--anchor", anchor.listings, "--interleave", "0.5", "--explore", "0.5", "--explore-by", "shuffle",
-                 "--explore-top", "4", "--per-seller", "2")  # fmt: skip
+    arguments = (
+        "--anchor",
+        anchor.listings,
+        "--interleave",
+        "0.5",
+        "--explore",
+        "0.5",
+        "--explore-by",
+        "shuffle",
+        "--explore-top",
+        "4",
+        "--per-seller",
+        "2",
+    )
     with server(settings, *arguments) as served:
         _rankings_meet(served, shop)
         lone = [served.similar("m35") for _ in range(RUNS)]  # in the live collection alone

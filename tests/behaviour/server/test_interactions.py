@@ -66,9 +66,16 @@ def test_refusals(market: Shop, served: Server) -> None:
     shelf = {"event": "shelf", "request_id": request_id, "at": "2026-11-24T00:00:00Z", "items": []}
     late = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     for body in (
-        [good, action(request_id, "stare")], [good, shelf], [good, {**good, "listing_id": "a b"}], [], "click",
-        [good, {**good, "at": late}], [good, {**good, "at": "1970-01-01T00:00:00Z"}], [good] * 21, [good, 5],
-    ):  # fmt: skip
+        [good, action(request_id, "stare")],
+        [good, shelf],
+        [good, {**good, "listing_id": "a b"}],
+        [],
+        "click",
+        [good, {**good, "at": late}],
+        [good, {**good, "at": "1970-01-01T00:00:00Z"}],
+        [good] * 21,
+        [good, 5],
+    ):
         answer = post(served, body)
         assert (answer.status_code, answer.json()["reason"]) == (422, "interactions"), answer.text
     sent = served.client.post("/v1/interactions", content=b"{}", headers={**BEARER, "Content-Type": "text/plain"})

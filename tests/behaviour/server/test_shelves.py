@@ -26,8 +26,11 @@ def test_by_listing(market: Shop, served: Server) -> None:
     """The nearest on sale first, itself and its very picture left out, as the row says."""
     shelf = served.similar("m30", k=30)
     assert (shelf["model"], shelf["policy"], shelf["drawn"], shelf["query"]) == (
-        market.collections.model_id, "k30.ef128", "no", "m30",
-    )  # fmt: skip
+        market.collections.model_id,
+        "k30.ef128",
+        "no",
+        "m30",
+    )
     assert len(ids(shelf)) == len(set(ids(shelf))) == 30
     assert not {"m30", "m31", "m9", "m19", "m29", "m39"} & set(ids(shelf))
     scores = [each["score"] for each in shelf["items"]]
@@ -36,8 +39,12 @@ def test_by_listing(market: Shop, served: Server) -> None:
     first = shelf["items"][0]
     number = int(first["listing_id"][1:])
     assert (first["title"], first["price_minor"], first["currency"], first["status"], first["image_url"]) == (
-        f"title of m{number}", 100 * number, "EUR", "on_sale", "file:///a.jpg",
-    )  # fmt: skip
+        f"title of m{number}",
+        100 * number,
+        "EUR",
+        "on_sale",
+        "file:///a.jpg",
+    )
 
 
 def test_recorded_as_shown(market: Shop, served: Server) -> None:
@@ -57,8 +64,11 @@ def test_recorded_as_shown(market: Shop, served: Server) -> None:
     assert before <= kept.at <= before + timedelta(minutes=1)
     number = int(kept.items[0].listing_id[1:])
     assert (kept.items[0].seller_id, kept.items[0].status, kept.items[0].listed_at, kept.items[0].propensity) == (
-        f"s{number % 10}", "on_sale", 1_000 + number, None,
-    )  # fmt: skip
+        f"s{number % 10}",
+        "on_sale",
+        1_000 + number,
+        None,
+    )
     assert kept.user == pseudonym(read_hash_key(market.settings), "ann@example.com")
     assert kept.session
     record = market.records(shelf["request_id"])[0]
@@ -143,19 +153,26 @@ def test_refusals(served: Server) -> None:
         return served.client.get("/v1/listings/m1/similar", params=options)
 
     expected = [
-        (get(k=31), 422, "options"), (get(k=0), 422, "options"), (get(color="red"), 422, "options"),
-        (get(max_price=5), 422, "options"), (get(min_score="nan"), 422, "options"), (get(diversity=2), 422, "options"),
-        (get(include_sold=True), 422, "options"), (get(one_picture=False), 422, "options"),
+        (get(k=31), 422, "options"),
+        (get(k=0), 422, "options"),
+        (get(color="red"), 422, "options"),
+        (get(max_price=5), 422, "options"),
+        (get(min_score="nan"), 422, "options"),
+        (get(diversity=2), 422, "options"),
+        (get(include_sold=True), 422, "options"),
+        (get(one_picture=False), 422, "options"),
         (_post(served, b'{"text": "red", "k": 3}', "application/json"), 422, "text"),
-        (_post(served, b"x" * 20_001), 413, "body-too-large"), (_post(served, _bomb()), 413, "image-too-large"),
-        (_post(served, b"<html>"), 422, "image-undecodable"), (_post(served, b"GIF8", "image/gif"), 415, "media-type"),
+        (_post(served, b"x" * 20_001), 413, "body-too-large"),
+        (_post(served, _bomb()), 413, "image-too-large"),
+        (_post(served, b"<html>"), 422, "image-undecodable"),
+        (_post(served, b"GIF8", "image/gif"), 415, "media-type"),
         (_post(served, jpeg(1)[:400], "image/jpeg"), 422, "image-undecodable"),
         (_post(served, b"{", "application/json"), 422, "text"),
         (_post(served, b'{"text": ""}', "application/json"), 422, "text"),
         (_post(served, b"--x\r\n", "multipart/form-data"), 422, "form"),
         (served.client.post("/v1/similar", files={"other": b"x"}), 422, "form"),
         (served.client.post("/v1/similar", files={"image": b"x" * 40_000}), 413, "body-too-large"),
-    ]  # fmt: skip
+    ]
     for answer, status, reason in expected:
         assert (answer.status_code, answer.json()["reason"]) == (status, reason), answer.text
         assert answer.json()["detail"]
@@ -168,9 +185,11 @@ def test_strangers(served: Server) -> None:
     refused = served.metric("lookalike_serve_foreign_requests_total")
     shelves = served.metric("lookalike_serve_shelves_total")
     for headers, status, reason in (
-        ({"Host": "evil.example"}, 421, "host"), ({"Origin": "https://evil.example"}, 403, "origin"),
-        ({"Origin": "null"}, 403, "origin"), ({"Sec-Fetch-Site": "cross-site"}, 403, "origin"),
-    ):  # fmt: skip
+        ({"Host": "evil.example"}, 421, "host"),
+        ({"Origin": "https://evil.example"}, 403, "origin"),
+        ({"Origin": "null"}, 403, "origin"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "origin"),
+    ):
         for answer in (
             served.client.get("/v1/listings/m1/similar", headers=headers),
             served.client.post("/v1/interactions", json=click, headers=headers),

@@ -66,8 +66,11 @@ def test_time_goes_by_as_fast_as_asked(shop: Settings) -> None:
     assert time.monotonic() - begun >= 2
     process = subprocess.Popen(
         command("simulate", "calm", *SMALL, "--speed", "100", "--seed", "2"),
-        env=child_environment(shop), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=child_environment(shop),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     eventually(lambda: len(_read(shop, CREATED)) >= 500, "the first stock")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

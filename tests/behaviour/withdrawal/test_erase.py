@@ -62,8 +62,11 @@ class TestErase:
             assert (receipt["erased"], receipt["version"]) == (True, 3)
             live = collection_names(either.settings, either.model_id)
             assert {each["name"] for each in receipt["collections"]} >= {
-                live.listings, live.tombstones, shadow.listings, shadow.tombstones,
-            }  # fmt: skip
+                live.listings,
+                live.tombstones,
+                shadow.listings,
+                shadow.tombstones,
+            }
             assert nothing_of(either, listing)
             assert nothing_of(either, listing, "shadow@0123456789ab")
             found = asker.by_listing(other, SearchOptions(category=other)).neighbors

@@ -137,6 +137,12 @@ def test_no_topic(shop: Catalogue) -> None:
 
 def test_wrong_usage(shop: Catalogue) -> None:
     """One thing at a time, and a file that is there."""
-    for arguments in ((), ("--listing", "a", "--seller", "b"), ("--list", "--listing", "a"), ("--listing", ""),
-                      ("--image", "/no/such.jpg"), ("--seller", "a\nb")):  # fmt: skip
+    for arguments in (
+        (),
+        ("--listing", "a", "--seller", "b"),
+        ("--list", "--listing", "a"),
+        ("--listing", ""),
+        ("--image", "/no/such.jpg"),
+        ("--seller", "a\nb"),
+    ):
         failed(run(shop.settings, "takedown", *arguments), 2)

@@ -19,20 +19,40 @@ def found(**more: Any) -> dict[str, Any]:
             {"place": "listing-updated:3:1018", "version": None, "status": "no JSON", "title": ""},
         ],
         "outcomes": [
-            {"version": 7, "outcome": "indexed", "model": "small@ab", "encoded": True,
-             "source": "listing-updated:3:1017", "event_to_visible_ms": 1_300.4, "stages_ms": STAGES},
+            {
+                "version": 7,
+                "outcome": "indexed",
+                "model": "small@ab",
+                "encoded": True,
+                "source": "listing-updated:3:1017",
+                "event_to_visible_ms": 1_300.4,
+                "stages_ms": STAGES,
+            },
         ],
         "dead_letters": [
-            {"topic": "listing-updated", "partition": 3, "offset": 1018, "key": "m1", "reason": "invalid",
-             "error": "no JSON", "attempts": 1, "at": "2026-11-26T00:00:00.000+00:00"},
+            {
+                "topic": "listing-updated",
+                "partition": 3,
+                "offset": 1018,
+                "key": "m1",
+                "reason": "invalid",
+                "error": "no JSON",
+                "attempts": 1,
+                "at": "2026-11-26T00:00:00.000+00:00",
+            },
         ],
         "row": {
-            "listing_id": "m1", "version": 7, "price_minor": 4205, "currency": "EUR",
-            "attributes": {"size_cm": 26, "authenticated": True, "colour": None}, "source": SOURCE,
-            "image_urls": ["https://a.example/1.jpg", "https://a.example/2.jpg"], "listed_at": 1_763_856_000_000_001,
+            "listing_id": "m1",
+            "version": 7,
+            "price_minor": 4205,
+            "currency": "EUR",
+            "attributes": {"size_cm": 26, "authenticated": True, "colour": None},
+            "source": SOURCE,
+            "image_urls": ["https://a.example/1.jpg", "https://a.example/2.jpg"],
+            "listed_at": 1_763_856_000_000_001,
         },
         "tombstone": {"listing_id": "m1", "version": 3, "status": "removed", "source": SOURCE},
-    } | more  # fmt: skip
+    } | more
 
 
 def test_in_words() -> None:
@@ -82,6 +102,10 @@ def test_what_others_wrote() -> None:
     }
     page = explanation_page(found(row=row, tombstone=None, events=[], outcomes=[], dead_letters=[]))
     assert page.splitlines()[2:] == [
-        "row", "  price_minor 12", "  source      somewhere", f"  listed_at   {2**62}", "  attributes  a=1, 2",
+        "row",
+        "  price_minor 12",
+        "  source      somewhere",
+        f"  listed_at   {2**62}",
+        "  attributes  a=1, 2",
         "  updated_at  –",
-    ]  # fmt: skip
+    ]

@@ -33,8 +33,10 @@ def test_version() -> None:
 def test_completion(typed: str, expected: set[str]) -> None:
     """The shell is told the commands, those of a group and the options."""
     completing = {
-        "_LOOKALIKE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")),
-    }  # fmt: skip
+        "_LOOKALIKE_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
     code = "import sys; from workers.cli import main; sys.argv[0] = 'lookalike'; main()"
     ended = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **completing}, capture_output=True, text=True, check=False

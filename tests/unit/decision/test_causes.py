@@ -41,9 +41,15 @@ RECORDING = Recording(shelves_a_day=SAME, actions_a_shelf=SAME, joined=SAME, sam
 INDEX = Index(lag_seconds=3.0, sold_shown=Change(before=0.01, after=0.011))
 RECALL = Recall(recall=Change(before=0.97, after=0.968), mixed=0.0)
 CLEAN = Signals(
-    live="m", recording=RECORDING, index=INDEX, recall=RECALL, releases=(), strata=WITHIN,
-    traffic=Traffic(suspicious=Change(before=0.01, after=0.012), drop_without=0.049), season=Season(expected=0.0),
-)  # fmt: skip
+    live="m",
+    recording=RECORDING,
+    index=INDEX,
+    recall=RECALL,
+    releases=(),
+    strata=WITHIN,
+    traffic=Traffic(suspicious=Change(before=0.01, after=0.012), drop_without=0.049),
+    season=Season(expected=0.0),
+)
 
 
 def release(**changed: Any) -> tuple[Release, ...]:

@@ -14,15 +14,29 @@ DAY = date(2026, 3, 20)
 NOW = datetime(2026, 4, 12, 9, tzinfo=UTC)
 SAME = Change(before=1.0, after=1.0)
 ALARM = Reading(
-    "concurrent", "lead", "m@1", e_value=400.0, days=60, units=6_000, alarm=DAY, since=date(2026, 3, 10), until=DAY,
-    drop=0.06, error=0.01, strata=(Stratum(name="bags", share=SAME, value=-0.03, reference=0.0),),
-)  # fmt: skip
+    "concurrent",
+    "lead",
+    "m@1",
+    e_value=400.0,
+    days=60,
+    units=6_000,
+    alarm=DAY,
+    since=date(2026, 3, 10),
+    until=DAY,
+    drop=0.06,
+    error=0.01,
+    strata=(Stratum(name="bags", share=SAME, value=-0.03, reference=0.0),),
+)
 QUIET = Reading("concurrent", "lead", "m@1", e_value=2.0, days=60, units=6_000, until=DAY)
 SIGNS = Signals(
-    live="m@1", recording=Recording(shelves_a_day=SAME, joined=SAME, sample_ratio_p=0.5),
-    index=Index(lag_seconds=1.0, sold_shown=SAME), recall=Recall(recall=SAME, mixed=0.0), releases=(),
-    traffic=Traffic(suspicious=SAME), season=Season(expected=0.0),
-)  # fmt: skip
+    live="m@1",
+    recording=Recording(shelves_a_day=SAME, joined=SAME, sample_ratio_p=0.5),
+    index=Index(lag_seconds=1.0, sold_shown=SAME),
+    recall=Recall(recall=SAME, mixed=0.0),
+    releases=(),
+    traffic=Traffic(suspicious=SAME),
+    season=Season(expected=0.0),
+)
 KNOWN = State(model="m@1")
 
 
@@ -129,8 +143,11 @@ def test_every_rule_that_blocks_is_named() -> None:
     """So that nobody lifts one to run into the next."""
     told = step(state=State(model="m@1", made=(made(3),)), stop=True, monthly_budget=1)
     assert [each.split(":")[0] for each in told.outcome.blocks] == [
-        "kill switch", "one in flight", "monthly budget", "cool-down",
-    ]  # fmt: skip
+        "kill switch",
+        "one in flight",
+        "monthly budget",
+        "cool-down",
+    ]
 
 
 def test_a_hand() -> None:
@@ -141,8 +158,10 @@ def test_a_hand() -> None:
     assert told.request is not None
     assert (told.request.trigger, told.request.why) == ("hand", "new season")
     for state, changed in (
-        (soon, {"stop": True}), (soon, {"monthly_budget": 0}), (State(model="m@1", made=(made(1),)), {}),
-    ):  # fmt: skip
+        (soon, {"stop": True}),
+        (soon, {"monthly_budget": 0}),
+        (State(model="m@1", made=(made(1),)), {}),
+    ):
         assert step(QUIET, state, hand="new season", **changed).outcome.kind == "blocked"
 
 
@@ -162,9 +181,11 @@ def test_growth() -> None:
 def test_another_model_begins_anew() -> None:
     """What was in flight has arrived, what was explained or used up was the old one's; the budget goes on."""
     old = State(
-        model="m@1", made=(made(10),), restart={"observed": DAY},
+        model="m@1",
+        made=(made(10),),
+        restart={"observed": DAY},
         explained={"observed": ExplainedAlarm(cause="index", drop=0.1, since=DAY)},
-    )  # fmt: skip
+    )
     new = adopt_live_model(old, "m@2", NOW)
     assert (new.model, new.restart, new.explained, new.made) == ("m@2", {}, {}, old.made)
     assert new.live_since == NOW

@@ -100,10 +100,17 @@ def test_units_of_interleaved_shelves() -> None:
     live, anchor = 1, 2
     shelves = make_shelves(
         [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]],
-        user=[7, 7, 8, 9, 7], drawn=[3, 3, 3, 3, 0], team=[[live, anchor]] * 5, model=["m@1"] * 5, anchor=["a@1"] * 5,
-        grade=[[CLICK, 0], [0, PURCHASE], [0, 0], [CLICK, 0], [CLICK, CLICK]], surface=["app"] * 5,
-        category=[1, 1, 1, 1, 1], categories=("", "bags/small"), at=[0, 5, 5, DAY_US - 1, 9],
-    )  # fmt: skip
+        user=[7, 7, 8, 9, 7],
+        drawn=[3, 3, 3, 3, 0],
+        team=[[live, anchor]] * 5,
+        model=["m@1"] * 5,
+        anchor=["a@1"] * 5,
+        grade=[[CLICK, 0], [0, PURCHASE], [0, 0], [CLICK, 0], [CLICK, CLICK]],
+        surface=["app"] * 5,
+        category=[1, 1, 1, 1, 1],
+        categories=("", "bags/small"),
+        at=[0, 5, 5, DAY_US - 1, 9],
+    )
     (found,) = concurrent_days(shelves)
     assert (found.model, found.anchor, found.day, found.strata) == ("m@1", "a@1", date(1970, 1, 1), ("bags on app",))
     assert sorted(found.of(LEAD).tolist()) == [-1.0, 0.5]
@@ -112,19 +119,29 @@ def test_units_of_interleaved_shelves() -> None:
 def test_a_user_without_a_key_is_each_time_another() -> None:
     """The request stands for itself; days and models are kept apart."""
     shelves = make_shelves(
-        [[1, 2]] * 3, user=[1, 2, 1], drawn=[3] * 3, team=[[1, 2]] * 3, grade=[[0, 1]] * 3, at=[0, 0, DAY_US],
-        model=["m@1"] * 3, anchor=["a@1"] * 3,
-    )  # fmt: skip
+        [[1, 2]] * 3,
+        user=[1, 2, 1],
+        drawn=[3] * 3,
+        team=[[1, 2]] * 3,
+        grade=[[0, 1]] * 3,
+        at=[0, 0, DAY_US],
+        model=["m@1"] * 3,
+        anchor=["a@1"] * 3,
+    )
     assert [(each.day.day, len(each.codes)) for each in concurrent_days(shelves)] == [(1, 2), (2, 1)]
 
 
 def test_observed_units_are_a_users_means() -> None:
     """By stratum; nan where none of the shelves has the measure, interleaved shelves left out."""
     shelves = make_shelves(
-        [[1, 2]] * 6, user=[1, 1, 1, 2, 2, 2], drawn=[0, 0, 0, 0, 3, 0], visible=[True] * 5 + [False],
-        surface=["app", "app", "web", "app", "app", "web"], grade=[[1, 0], [3, 0], [0, 0], [0, 0], [3, 3], [3, 3]],
+        [[1, 2]] * 6,
+        user=[1, 1, 1, 2, 2, 2],
+        drawn=[0, 0, 0, 0, 3, 0],
+        visible=[True] * 5 + [False],
+        surface=["app", "app", "web", "app", "app", "web"],
+        grade=[[1, 0], [3, 0], [0, 0], [0, 0], [3, 3], [3, 3]],
         model=["m@1"] * 6,
-    )  # fmt: skip
+    )
     (found,) = observed_days(shelves)
     assert found.strata == (" on app", " on web")
     units = sorted(zip(found.codes.tolist(), *found.values.T.tolist(), strict=True), key=lambda row: (row[0], row[2]))

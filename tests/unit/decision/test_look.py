@@ -29,9 +29,12 @@ NOW = datetime(2026, 7, 1, tzinfo=UTC)
 SAME = Change(before=1.0, after=1.0)
 RULES = RetrainPolicy.model_validate({})
 SIGNS = Signals(
-    live="m@1", recording=Recording(shelves_a_day=SAME, joined=SAME, sample_ratio_p=0.5),
-    index=Index(lag_seconds=1.0, sold_shown=SAME), recall=Recall(recall=SAME, mixed=0.0), releases=(),
-)  # fmt: skip
+    live="m@1",
+    recording=Recording(shelves_a_day=SAME, joined=SAME, sample_ratio_p=0.5),
+    index=Index(lag_seconds=1.0, sold_shown=SAME),
+    recall=Recall(recall=SAME, mixed=0.0),
+    releases=(),
+)
 
 
 class ListLog:

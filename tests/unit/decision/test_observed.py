@@ -97,9 +97,10 @@ def test_drift_is_shown_beside_what_is_only_chance() -> None:
         diagnostics.drift(earlier, moved[:1])
     signs = Signals(promoted=FIRST, drift=0.2, new_pairs=12_000)
     assert diagnostics.describe_diagnostics(signs, FIRST + timedelta(9)) == {
-        "age": "live for 9 days", "drift": "new listings lie 0.200 (1 - cosine) from the earlier ones",
+        "age": "live for 9 days",
+        "drift": "new listings lie 0.200 (1 - cosine) from the earlier ones",
         "new pairs": "12,000 since it was trained",
-    }  # fmt: skip
+    }
 
 
 def test_another_process_that_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

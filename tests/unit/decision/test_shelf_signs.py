@@ -51,8 +51,9 @@ def test_a_release_and_its_day() -> None:
     new = shelves(first=10, layout=["high"] * 50 + ["low"] * 150, app_version=["1"] * 196 + ["2"] * 4)
     told = shelf_signals.releases(old, new)
     assert [(each.kind, each.name, each.day) for each in told] == [
-        ("layout", "high", date(1970, 1, 12)), ("layout", "low", date(1970, 1, 12)),
-    ]  # fmt: skip
+        ("layout", "high", date(1970, 1, 12)),
+        ("layout", "low", date(1970, 1, 12)),
+    ]
     assert told[1].share == Change(before=0.0, after=0.75)
     assert shelf_signals.releases(old, old) == ()
 

@@ -52,8 +52,10 @@ def test_the_intervals_of_the_curve_cover(kind: str) -> None:
     held = 0
     for seed in range(20):
         [looked] = evaluate(drawn_shelves(kind, 4_000, 100 + seed)).looked.values()
-        held += sum(isinstance(each, Figure) and true in each.interval
-                    for each, true in zip(looked[1:], EXAMINED[1:], strict=True))  # fmt: skip
+        held += sum(
+            isinstance(each, Figure) and true in each.interval
+            for each, true in zip(looked[1:], EXAMINED[1:], strict=True)
+        )
     assert held >= 0.9 * 180
 
 
@@ -72,11 +74,13 @@ def test_each_surface_and_layout_has_its_own() -> None:
         drawn_shelves("shuffle", 20_000, 8, EXAMINED[0] * 0.9 ** np.arange(10)),
     )
     both = make_shelves(
-        np.concatenate((one.listing, other.listing)), grade=np.concatenate((one.grade, other.grade)),
-        propensity=np.concatenate((one.propensity, other.propensity)), drawn=np.concatenate((one.drawn, other.drawn)),
+        np.concatenate((one.listing, other.listing)),
+        grade=np.concatenate((one.grade, other.grade)),
+        propensity=np.concatenate((one.propensity, other.propensity)),
+        drawn=np.concatenate((one.drawn, other.drawn)),
         surface=Categorical(np.full(40_000, 1, np.int32), ("", "app")),
         layout=Categorical(np.repeat(np.array([1, 2], np.int32), 20_000), ("", "grid", "row")),
-    )  # fmt: skip
+    )
     found = evaluate(both).looked
     assert set(found) == {("app", "grid"), ("app", "row")}
     for layout, true in (("grid", EXAMINED), ("row", 0.9 ** np.arange(10))):
@@ -88,8 +92,12 @@ def test_each_surface_and_layout_has_its_own() -> None:
 def test_hand_computed() -> None:
     """Two items shuffled: clicks over the probability of standing there, at the first place and at the second."""
     grade = [[1, 0], [1, 0], [0, 1], [0, 0]]
-    shelves = make_shelves([[1, 2], [2, 1], [1, 2], [2, 1]], grade=grade, propensity=np.full((4, 2), 0.5),
-                   drawn=np.full(4, DRAWN.index("shuffle")))  # fmt: skip
+    shelves = make_shelves(
+        [[1, 2], [2, 1], [1, 2], [2, 1]],
+        grade=grade,
+        propensity=np.full((4, 2), 0.5),
+        drawn=np.full(4, DRAWN.index("shuffle")),
+    )
     sums = dict(zip(curve_names(), curve_values(shelves).sum(axis=0), strict=True))
     assert (sums["left1"], sums["right1"], sums["left_n1"], sums["right_n1"]) == (4, 2, 2, 1)
     assert sum(sums.values()) == 9  # nothing of the places behind
@@ -102,8 +110,9 @@ def test_hand_computed() -> None:
 def test_a_swapped_pair_is_compared_with_itself_alone() -> None:
     """An item that came from the place before could not stand at the one behind: it is no evidence for that pair."""
     # Of four items the pair (2, 3) was turned: it may have stood as 1 2 3 4 in pairs (2, 3), or (1, 2)(3, 4).
-    shelves = make_shelves([[1, 3, 2, 4]], grade=[[1, 1, 1, 1]], propensity=[[0.75, 0.25, 0.25, 0.75]],
-                   drawn=[DRAWN.index("swap")])  # fmt: skip
+    shelves = make_shelves(
+        [[1, 3, 2, 4]], grade=[[1, 1, 1, 1]], propensity=[[0.75, 0.25, 0.25, 0.75]], drawn=[DRAWN.index("swap")]
+    )
     sums = dict(zip(curve_names(), curve_values(shelves)[0], strict=True))
     assert (sums["left_n1"], sums["right_n1"]) == (1, 0)  # 3 stands second, but could not stand first
     assert (sums["left2"], sums["right2"]) == (4, 4)
@@ -126,8 +135,9 @@ def test_below_the_floor_a_place_is_not_known() -> None:
 def of_market(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """Three days of a market where nothing happens, trust neither, most of it randomised."""
     place, days, first = tmp_path_factory.mktemp("market"), 3, date(2026, 9, 1)
-    write_parquet(place, Calendar({}), days=days, shelves_per_day=4_000, randomised=0.8, interleaved=0.0,
-                  listings=2_000)  # fmt: skip
+    write_parquet(
+        place, Calendar({}), days=days, shelves_per_day=4_000, randomised=0.8, interleaved=0.0, listings=2_000
+    )
     each = folder_stats(Days.of(place, first, first + timedelta(days=days)))
     return figures(merge_days(stats for _, stats in each))
 

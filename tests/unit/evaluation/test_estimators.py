@@ -73,8 +73,13 @@ def site(count: int, seed: int, *, randomised: float = 0.5, **more: Any) -> Shel
     shuffled = draws.random(count) < randomised
     clicked = draws.random((count, PLACES)) < 0.3 * EXAMINED
     chance = np.where(shuffled[:, None], 1 / PLACES, np.nan).repeat(PLACES, axis=1)
-    return make_shelves(np.tile(np.arange(1, 11), (count, 1)), grade=clicked, propensity=chance,
-                drawn=np.where(shuffled, SHUFFLE, 0), **more)  # fmt: skip
+    return make_shelves(
+        np.tile(np.arange(1, 11), (count, 1)),
+        grade=clicked,
+        propensity=chance,
+        drawn=np.where(shuffled, SHUFFLE, 0),
+        **more,
+    )
 
 
 def test_figures_of_a_site_by_hand() -> None:
@@ -156,8 +161,10 @@ def test_too_few_randomised_shelves() -> None:
 def test_of_several_surfaces_the_worst_is_named() -> None:
     """Most of what is lost is on the web, where nothing is randomised."""
     app, web = site(3_000, 7), site(3_000, 8, randomised=0)
-    columns = {name: np.concatenate((getattr(app, name), getattr(web, name)))
-               for name in ("listing", "grade", "propensity", "drawn")}  # fmt: skip
+    columns = {
+        name: np.concatenate((getattr(app, name), getattr(web, name)))
+        for name in ("listing", "grade", "propensity", "drawn")
+    }
     both = make_shelves(columns.pop("listing"), surface=["app"] * 3_000 + ["web"] * 3_000, **columns)
     assert "(web), at place 1 or 2" in missing(both)
 
@@ -167,9 +174,15 @@ def test_gains_behind_the_last_place() -> None:
     shelves = site(4_000, 9, position=np.tile(np.arange(1, 11) + 3, (4_000, 1)))
     assert missing(shelves, clicks=0).endswith("missing")
     assert "% of the gain at the first 10 places" in missing(
-        make_shelves(shelves.listing, grade=shelves.grade, propensity=shelves.propensity, drawn=shelves.drawn,
-             position=np.tile([1, 11, 12, 13, 14, 2, 3, 4, 5, 6], (4_000, 1))), clicks=0,
-    )  # fmt: skip
+        make_shelves(
+            shelves.listing,
+            grade=shelves.grade,
+            propensity=shelves.propensity,
+            drawn=shelves.drawn,
+            position=np.tile([1, 11, 12, 13, 14, 2, 3, 4, 5, 6], (4_000, 1)),
+        ),
+        clicks=0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,15 @@ def first_grade(folder: Path, *records: dict[str, Any]) -> int:
 def test_purchase_like_click(tmp_path: Path) -> None:
     """Of what was done to an item the most counts, in whatever order it came."""
     found = one(
-        tmp_path, after("purchase", SOON), after("like", SOON), after("click", SOON),
-        after("like", SOON, listing_id="m2"), after("click", SOON * 2, listing_id="m2"),
-        after("click", SOON, listing_id="m3"), items=4,
-    )  # fmt: skip
+        tmp_path,
+        after("purchase", SOON),
+        after("like", SOON),
+        after("click", SOON),
+        after("like", SOON, listing_id="m2"),
+        after("click", SOON * 2, listing_id="m2"),
+        after("click", SOON, listing_id="m3"),
+        items=4,
+    )
     assert found.grade[0].tolist() == [PURCHASE, LIKE, CLICK, NONE]
     assert found.clicked[0].tolist() == [True, True, True, False]
 
@@ -141,7 +146,11 @@ def test_an_empty_shelf(tmp_path: Path) -> None:
 def test_a_purchase_days_later_is_read_from_its_own_day(tmp_path: Path) -> None:
     """Also at the end of its window, from another folder of the same table."""
     late = START.replace(hour=23, minute=59, second=59, microsecond=999_999)
-    records = [shelf("r", at=late), action("purchase", "r", at=late + USUAL.purchase),
-               shelf("s", at=late), action("purchase", "s", at=late + USUAL.purchase),
-               action("cancel", "s", at=late + USUAL.purchase + USUAL.cancel)]  # fmt: skip
+    records = [
+        shelf("r", at=late),
+        action("purchase", "r", at=late + USUAL.purchase),
+        shelf("s", at=late),
+        action("purchase", "s", at=late + USUAL.purchase),
+        action("cancel", "s", at=late + USUAL.purchase + USUAL.cancel),
+    ]
     assert of_day(tmp_path, records).grade[:, 0].tolist() == [PURCHASE, NONE]

@@ -74,10 +74,11 @@ def test_first_ones(told: tuple[list[tuple[int, int]], list[int]]) -> None:
     """As said in one line of plain Python."""
     rows, records = told
     expected = [
-        not any(ids == mine and abs(on - day) <= 1 and records[other] < records[row]
-                for other, (ids, on) in enumerate(rows))
+        not any(
+            ids == mine and abs(on - day) <= 1 and records[other] < records[row] for other, (ids, on) in enumerate(rows)
+        )
         for row, (mine, day) in enumerate(rows)
-    ]  # fmt: skip
+    ]
     ids, days = np.array([row[0] for row in rows], np.uint64), np.array([row[1] for row in rows], np.int32)
     assert first_occurrences(ids, days, np.array(records, np.int64)).tolist() == expected
 

@@ -29,8 +29,9 @@ DAYS, FIRST = 4, date(2026, 9, 1)
 UNTIL = FIRST + timedelta(days=DAYS)
 CHOICE = EvaluationConfig(
     measures=(*PAPER, *map(Measure.parse, ("DCG@5", "DCG(exp)@5", "MRR@10", "Recall@5", "CTR", "CVR"))),
-    by=("category", "niche", "variant", "model", "anchor", "policy", "app_version"), replicates=60,
-)  # fmt: skip
+    by=("category", "niche", "variant", "model", "anchor", "policy", "app_version"),
+    replicates=60,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +77,11 @@ def test_days_in_any_grouping(by_day: dict[date, DayStats]) -> None:
     days = list(by_day.values())
     whole_month = merge_days(days)
     groupings = [
-        merge_days(days[::-1]), merge_days([merge_days(days[:2]), merge_days(days[2:])]), reduce(add, days, DayStats()),
+        merge_days(days[::-1]),
+        merge_days([merge_days(days[:2]), merge_days(days[2:])]),
+        reduce(add, days, DayStats()),
         merge_days([merge_days(days[1::2]), merge_days(days[::2])]),
-    ]  # fmt: skip
+    ]
     told = figures(whole_month, CHOICE)
     for each in groupings:
         assert equal(each, whole_month)

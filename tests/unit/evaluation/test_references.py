@@ -67,8 +67,15 @@ def ours(shelves: Shelves, spelling: str) -> Floats:
 
 
 TREC = {"nDCG": "ndcg_cut", "P": "P", "Recall": "recall"}
-RANX = {"nDCG": "ndcg", "nDCG(exp)": "ndcg_burges", "DCG": "dcg", "DCG(exp)": "dcg_burges", "P": "precision",
-        "Recall": "recall", "MRR": "mrr"}  # fmt: skip
+RANX = {
+    "nDCG": "ndcg",
+    "nDCG(exp)": "ndcg_burges",
+    "DCG": "dcg",
+    "DCG(exp)": "dcg_burges",
+    "P": "precision",
+    "Recall": "recall",
+    "MRR": "mrr",
+}
 
 
 @pytest.mark.parametrize("cutoff", CUTOFFS)

@@ -23,10 +23,15 @@ CATEGORIES = ("", "fashion/bags", "fashion/bags/clutches", "fashion/bagsets", "t
 def shelves() -> Shelves:
     """Six of one item, clicked as said."""
     return make_shelves(
-        np.ones((6, 1)), grade=[[1], [0], [1], [0], [1], [0]], categories=CATEGORIES, category=[1, 2, 3, 4, 4, 0],
-        surface=["app", "app", "web", "web", "web", ""], layout=["row", "grid", "row", "row", "row", ""],
-        variant=["a", "b", "a", "b", "a", ""], model=["m@1", "m@1", "m@2", "m@2", "m@2", ""],
-    )  # fmt: skip
+        np.ones((6, 1)),
+        grade=[[1], [0], [1], [0], [1], [0]],
+        categories=CATEGORIES,
+        category=[1, 2, 3, 4, 4, 0],
+        surface=["app", "app", "web", "web", "web", ""],
+        layout=["row", "grid", "row", "row", "row", ""],
+        variant=["a", "b", "a", "b", "a", ""],
+        model=["m@1", "m@1", "m@2", "m@2", "m@2", ""],
+    )
 
 
 def of(found: Figures, name: str = "DCG@5") -> dict[tuple[str, str], tuple[float, int]]:
@@ -41,12 +46,22 @@ def test_each_slice() -> None:
     half = pytest.approx(1 / 2)
     assert found == {
         ("all", ""): (half, 6),
-        ("category", ""): (0, 1), ("category", "fashion"): (pytest.approx(2 / 3), 3), ("category", "toys"): (half, 2),
-        ("surface", ""): (0, 1), ("surface", "app"): (half, 2), ("surface", "web"): (pytest.approx(2 / 3), 3),
-        ("layout", ""): (0, 1), ("layout", "grid"): (0, 1), ("layout", "row"): (pytest.approx(3 / 4), 4),
-        ("variant", ""): (0, 1), ("variant", "a"): (1, 3), ("variant", "b"): (0, 2),
-        ("model", ""): (0, 1), ("model", "m@1"): (half, 2), ("model", "m@2"): (pytest.approx(2 / 3), 3),
-    }  # fmt: skip
+        ("category", ""): (0, 1),
+        ("category", "fashion"): (pytest.approx(2 / 3), 3),
+        ("category", "toys"): (half, 2),
+        ("surface", ""): (0, 1),
+        ("surface", "app"): (half, 2),
+        ("surface", "web"): (pytest.approx(2 / 3), 3),
+        ("layout", ""): (0, 1),
+        ("layout", "grid"): (0, 1),
+        ("layout", "row"): (pytest.approx(3 / 4), 4),
+        ("variant", ""): (0, 1),
+        ("variant", "a"): (1, 3),
+        ("variant", "b"): (0, 2),
+        ("model", ""): (0, 1),
+        ("model", "m@1"): (half, 2),
+        ("model", "m@2"): (pytest.approx(2 / 3), 3),
+    }
 
 
 def test_niches_by_name() -> None:
@@ -75,10 +90,16 @@ def test_only_what_is_asked_for() -> None:
 def test_slices_add_up_to_the_whole() -> None:
     """For every kind: the mean of slices, weighed by their shelves, is that of all."""
     draws = np.random.default_rng(1)
-    many = make_shelves(np.ones((900, 3)), grade=draws.integers(0, 2, (900, 3)), categories=CATEGORIES,
-                category=draws.integers(0, 5, 900), surface=draws.choice(["app", "web"], 900).tolist(),
-                layout=draws.choice(["row", "grid"], 900).tolist(), model=draws.choice(["m", "n"], 900).tolist(),
-                variant=draws.choice(["a", "b"], 900).tolist())  # fmt: skip
+    many = make_shelves(
+        np.ones((900, 3)),
+        grade=draws.integers(0, 2, (900, 3)),
+        categories=CATEGORIES,
+        category=draws.integers(0, 5, 900),
+        surface=draws.choice(["app", "web"], 900).tolist(),
+        layout=draws.choice(["row", "grid"], 900).tolist(),
+        model=draws.choice(["m", "n"], 900).tolist(),
+        variant=draws.choice(["a", "b"], 900).tolist(),
+    )
     for name in ("DCG@5", "nDCG@5", "P@1"):
         found = of(evaluate(many, ANYTHING), name)
         value, count = found["all", ""]
@@ -117,21 +138,45 @@ def test_more_by_hand(tmp_path: Path) -> None:
     now = int(START.timestamp() * 1e6)
     listed = [now - 1, now - week // timedelta(microseconds=1), now - 1, None]
     items = [
-        {"listing_id": f"m{place}", "position": place, "status": status, "category": category, "seller_id": seller,
-         "listed_at": at}
-        for place, (status, category, seller, at) in enumerate(zip(
-            ("on_sale", "sold_out", "reserved", None), ("a/b", "a/c", "d/b", None), ("s1", "s1", "s2", None), listed,
-            strict=True), 1)
-    ]  # fmt: skip
+        {
+            "listing_id": f"m{place}",
+            "position": place,
+            "status": status,
+            "category": category,
+            "seller_id": seller,
+            "listed_at": at,
+        }
+        for place, (status, category, seller, at) in enumerate(
+            zip(
+                ("on_sale", "sold_out", "reserved", None),
+                ("a/b", "a/c", "d/b", None),
+                ("s1", "s1", "s2", None),
+                listed,
+                strict=True,
+            ),
+            1,
+        )
+    ]
     found = of_day(tmp_path, [shelf("r", items=0, category="a/x", drawn="no") | {"items": items}, seen("r")])
     values = dict(zip(MORE, more_values(found, week // timedelta(microseconds=1), 1)[0].tolist(), strict=True))
     assert values == {
-        "items": 4, "sold": 2, "with_status": 3, "mismatched": 1, "with_category": 3, "new": 2, "with_age": 3,
-        "sellers": 2, "with_sellers": 1,
-    }  # fmt: skip
+        "items": 4,
+        "sold": 2,
+        "with_status": 3,
+        "mismatched": 1,
+        "with_category": 3,
+        "new": 2,
+        "with_age": 3,
+        "sellers": 2,
+        "with_sellers": 1,
+    }
     told = evaluate(found, ANYTHING)
-    shares = {"sold items shown": 2 / 3, "category mismatches": 1 / 3, "new listings shown": 2 / 3,
-              "distinct sellers": 2}  # fmt: skip
+    shares = {
+        "sold items shown": 2 / 3,
+        "category mismatches": 1 / 3,
+        "new listings shown": 2 / 3,
+        "distinct sellers": 2,
+    }
     for name, value in shares.items():
         figure = told[name]
         assert isinstance(figure, Figure)

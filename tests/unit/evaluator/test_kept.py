@@ -65,10 +65,12 @@ def anew(folder: Path) -> list[tuple[date, DayStats]]:
 def same(one: list[tuple[date, DayStats]], other: list[tuple[date, DayStats]]) -> bool:
     """Equal to the last bit."""
     return len(one) == len(other) and all(
-        day == theirs and mine.sums.keys() == their.sums.keys() and np.array_equal(mine.listings, their.listings)
+        day == theirs
+        and mine.sums.keys() == their.sums.keys()
+        and np.array_equal(mine.listings, their.listings)
         and all((mine.sums[key] == their.sums[key]).all() for key in mine.sums)
         for (day, mine), (theirs, their) in zip(one, other, strict=True)
-    )  # fmt: skip
+    )
 
 
 def test_nothing_new_nothing_read(folder: Path) -> None:
@@ -127,10 +129,16 @@ def test_the_first_report_of_what_was_seen(folder: Path) -> None:
     """Until a shop reports what is seen, every shelf is visible; from its first `seen` on all days are read anew."""
     for path in folder.glob("day=*/*"):
         pl.read_parquet(path).filter(pl.col("event") != "seen").write_parquet(path)
-    seen = pl.read_parquet(next((folder / "day=2026-09-01").iterdir())).head(1).with_columns(
-        pl.lit("seen").alias("event"), pl.lit("s-1").alias("event_id"), pl.lit("nobody").alias("request_id"),
-        pl.Series("positions", [[1]], pl.List(pl.Int32)),
-    )  # fmt: skip
+    seen = (
+        pl.read_parquet(next((folder / "day=2026-09-01").iterdir()))
+        .head(1)
+        .with_columns(
+            pl.lit("seen").alias("event"),
+            pl.lit("s-1").alias("event_id"),
+            pl.lit("nobody").alias("request_id"),
+            pl.Series("positions", [[1]], pl.List(pl.Int32)),
+        )
+    )
     reader = Reader(folder)
     reader.round()
     seen.write_parquet(folder / "day=2026-09-01" / "interactions-3-0-0.parquet")

@@ -20,9 +20,16 @@ from workers.models.folder import BUNDLED, read_recipe
 
 GOLDEN = Path(__file__).parent / "golden"
 FULL = Recipe(
-    name="golden", weights="0" * 64, height=32, width=32, resample=3, rescale=1 / 255, mean=(0, 0, 0), std=(1, 1, 1),
+    name="golden",
+    weights="0" * 64,
+    height=32,
+    width=32,
+    resample=3,
+    rescale=1 / 255,
+    mean=(0, 0, 0),
+    std=(1, 1, 1),
     decode="full",
-)  # fmt: skip
+)
 PIXELS = 50_000_000
 
 
@@ -94,12 +101,33 @@ def test_the_same_as_transformers_own_preprocessing(size: tuple[int, int]) -> No
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x00", b"<html><body>sorry</body></html>", jpeg(1)[:-200], jpeg(1)[:20], encoded(image(1), "PNG")[:-80],
-     encoded(image(1), "WEBP")[:-100], encoded(image(1), "GIF"), encoded(image(1), "BMP"), encoded(image(1), "TIFF"),
-     b"RIFF\x00\x00\x00\x00WEBPVP8X" + b"\x00" * 30],
-    ids=["nothing", "a byte", "HTML", "most of a JPEG", "its start", "half a PNG", "half a WebP", "GIF", "BMP", "TIFF",
-         "a WebP header alone"],
-)  # fmt: skip
+    [
+        b"",
+        b"\x00",
+        b"<html><body>sorry</body></html>",
+        jpeg(1)[:-200],
+        jpeg(1)[:20],
+        encoded(image(1), "PNG")[:-80],
+        encoded(image(1), "WEBP")[:-100],
+        encoded(image(1), "GIF"),
+        encoded(image(1), "BMP"),
+        encoded(image(1), "TIFF"),
+        b"RIFF\x00\x00\x00\x00WEBPVP8X" + b"\x00" * 30,
+    ],
+    ids=[
+        "nothing",
+        "a byte",
+        "HTML",
+        "most of a JPEG",
+        "its start",
+        "half a PNG",
+        "half a WebP",
+        "GIF",
+        "BMP",
+        "TIFF",
+        "a WebP header alone",
+    ],
+)
 def test_undecodable(data: bytes) -> None:
     """Damaged, of another format, or no picture at all."""
     bad = refused(data)

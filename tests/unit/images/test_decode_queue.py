@@ -1,5 +1,6 @@
 """Turns of the decoders: what is slow keeps nobody waiting who has done nothing."""
 
+import math
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -206,9 +207,10 @@ def test_what_is_known_is_bounded() -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.01, 12)), max_size=40), st.integers(1, 3),
+    st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.01, 12)), max_size=40),
+    st.integers(1, 3),
     st.integers(2, 20),
-)  # fmt: skip
+)
 def test_each_ends_once(pictures: list[tuple[str, float]], decoders: int, places: int) -> None:
     """Whatever comes: never more at once than decoders, and each picture ends or is turned away."""
     ours, now = DecodeQueue[int](decoders, places, replace(LIMITS, half_life_seconds=5)), 0.0
@@ -231,3 +233,18 @@ def test_each_ends_once(pictures: list[tuple[str, float]], decoders: int, places
                 over.append(item)
         now += 0.5
     assert sorted(over) == list(needed)
+
+
+def test_a_decoder_that_is_still_starting_makes_no_picture_slow() -> None:
+    """Of pictures that have a decoder, but are not in it yet, none is slow, evicted or a reason to reject others."""
+    ready_at = math.inf
+    ours = DecodeQueue[str](2, 64, LIMITS, elapsed=lambda _item, now: max(0.0, now - ready_at))
+    join(ours, "a", 30)
+    join(ours, "b", 1)
+    join(ours, "c", 1)
+    assert ours.start(0) == ["a0", "b0"]
+    assert (ours.evict(60), ours.reject_stuck(60)) == ([], [])
+    ready_at = 60
+    assert (ours.evict(60.9), ours.reject_stuck(60.9)) == ([], [])
+    assert len(ours.reject_stuck(61.1)) == 29 - LIMITS.line
+    assert ours.evict(61.1) == ["a0"]

@@ -159,12 +159,27 @@ def test_a_redirect_is_followed(server: Web) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["http://127.0.0.1:{port}/x", "http://[::1]:{port}/x", "http://[::ffff:127.0.0.1]:{port}/x",
-     "http://2130706433:{port}/x", "http://0177.0.0.1:{port}/x", "http://0x7f000001:{port}/x", "http://127.1:{port}/x",
-     "http://localhost:{port}/x", "http://localhost.:{port}/x", "http://127.0.0.1.:{port}/x", "http://0.0.0.0:{port}/x",
-     "http://user:secret@127.0.0.1:{port}/x", "http://169.254.169.254/latest?secret", "file:///etc/passwd",
-     "ftp://127.0.0.1:{port}/x", "gopher://127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "javascript:x"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1:{port}/x",
+        "http://[::1]:{port}/x",
+        "http://[::ffff:127.0.0.1]:{port}/x",
+        "http://2130706433:{port}/x",
+        "http://0177.0.0.1:{port}/x",
+        "http://0x7f000001:{port}/x",
+        "http://127.1:{port}/x",
+        "http://localhost:{port}/x",
+        "http://localhost.:{port}/x",
+        "http://127.0.0.1.:{port}/x",
+        "http://0.0.0.0:{port}/x",
+        "http://user:secret@127.0.0.1:{port}/x",
+        "http://169.254.169.254/latest?secret",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1:{port}/x",
+        "gopher://127.0.0.1:{port}/x",
+        "//127.0.0.1:{port}/x",
+        "javascript:x",
+    ],
+)
 def test_a_redirect_to_what_is_not_public(server: Web, target: str) -> None:
     """Zero bytes are sent there, whatever its form."""
     with web_server() as private:
@@ -180,10 +195,18 @@ def test_a_redirect_to_what_is_not_public(server: Web, target: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:{port}/", "http://localhost:{port}/", "http://127.0.0.1.:{port}/", "http://[::1]:{port}/",
-     "http://[::ffff:7f00:1]:{port}/", "http://0:{port}/", "http://017700000001:{port}/", "http://127.0.0.1:{port}.evil/",
-     "http://user:secret@127.0.0.1:{port}/?secret"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1:{port}/",
+        "http://localhost:{port}/",
+        "http://127.0.0.1.:{port}/",
+        "http://[::1]:{port}/",
+        "http://[::ffff:7f00:1]:{port}/",
+        "http://0:{port}/",
+        "http://017700000001:{port}/",
+        "http://127.0.0.1:{port}.evil/",
+        "http://user:secret@127.0.0.1:{port}/?secret",
+    ],
+)
 def test_a_private_address_is_never_asked(server: Web, url: str) -> None:
     """Under `*` no form of loopback gets a byte."""
     assert refused(url.format(port=server.host.rpartition(":")[2])).reason == "image-refused"
@@ -192,10 +215,22 @@ def test_a_private_address_is_never_asked(server: Web, url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://[::1", "http://", "ftp://example.com/a", "data:image/png;base64,AA", "picture.jpg", "",
-     "http://example.com:99999/", "file:///a%00b", "http://" + "a" * 70 + ".com/",
-     "http://a b/", "http://exa\x00mple.com/", "http://a\\@b/", "http://%31.example/"],
-)  # fmt: skip
+    [
+        "http://[::1",
+        "http://",
+        "ftp://example.com/a",
+        "data:image/png;base64,AA",
+        "picture.jpg",
+        "",
+        "http://example.com:99999/",
+        "file:///a%00b",
+        "http://" + "a" * 70 + ".com/",
+        "http://a b/",
+        "http://exa\x00mple.com/",
+        "http://a\\@b/",
+        "http://%31.example/",
+    ],
+)
 def test_what_is_no_address(url: str) -> None:
     """Is a bad message, never a failure of ours."""
     assert refused(url).reason == "image-refused"
@@ -333,10 +368,17 @@ def test_files_that_are_not_below_a_root(tmp_path: Path) -> None:
     (root / "folder").symlink_to(outside)
     (root / "circle").symlink_to(root / "circle")
     urls = [
-        f"file://{root}/../rootless/a.jpg", f"file://{root}/%2e%2e/rootless/a.jpg", f"file://{outside}/a.jpg",
-        f"file://{root}/link.jpg", f"file://{root}/folder/a.jpg", f"file://{root}/circle", "file:///etc/passwd",
-        f"file://elsewhere{root}/link.jpg", "file:", "file:a.jpg",
-    ]  # fmt: skip
+        f"file://{root}/../rootless/a.jpg",
+        f"file://{root}/%2e%2e/rootless/a.jpg",
+        f"file://{outside}/a.jpg",
+        f"file://{root}/link.jpg",
+        f"file://{root}/folder/a.jpg",
+        f"file://{root}/circle",
+        "file:///etc/passwd",
+        f"file://elsewhere{root}/link.jpg",
+        "file:",
+        "file:a.jpg",
+    ]
     for url in urls:
         assert refused(url, roots=(root,)).reason == "image-refused", url
     (root / "a.jpg").write_bytes(b"yes")
@@ -380,10 +422,18 @@ def test_too_many_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "url",
-    ["https://user:secret@example.com:1/a.jpg?x=secret#secret", "https:user:secret@example.com/a?secret",
-     "https:///user:secret@example.com/a", "https:\\\\user:secret@example.com/a", "//user:secret@h/a?secret",
-     "http://[secret", "ftp://user:secret@h/a;x?secret", "data:secret", "file://user:secret@host/a?secret"],
-)  # fmt: skip
+    [
+        "https://user:secret@example.com:1/a.jpg?x=secret#secret",
+        "https:user:secret@example.com/a?secret",
+        "https:///user:secret@example.com/a",
+        "https:\\\\user:secret@example.com/a",
+        "//user:secret@h/a?secret",
+        "http://[secret",
+        "ftp://user:secret@h/a;x?secret",
+        "data:secret",
+        "file://user:secret@host/a?secret",
+    ],
+)
 def test_what_is_shown_of_an_address(url: str) -> None:
     """Never its credentials, its query or its fragment, however odd it is."""
     assert "secret" not in displayed_url(url)

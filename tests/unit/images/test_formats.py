@@ -65,9 +65,10 @@ def test_the_first_frame_of_an_avif() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"GIF89a", b"GIF89a" + b"\xff" * 7, encoded(image(1), "GIF")[:200], encoded(image(1), "AVIF")[:300]],
+    "damage",
+    [b"GIF89a", b"GIF89a" + b"\xff" * 7, encoded(image(1), "GIF")[:200], encoded(image(1), "AVIF")[:300]],
     ids=["a signature", "a header", "half a GIF", "half an AVIF"],
-)  # fmt: skip
+)
 def test_damaged(damage: bytes) -> None:
     """As any other picture."""
     with pytest.raises(BadMessage, match="image-undecodable"):

@@ -22,7 +22,7 @@ from odd_pictures import (
     webp_of,
     with_chunk,
     with_segment,
-)  # fmt: skip
+)
 from pictures import encoded, image
 from streams.errors import BadMessage
 from workers.images.decode import Pixels, decode

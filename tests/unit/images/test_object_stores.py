@@ -24,8 +24,15 @@ from workers.images.responses import Fetched, NotYet
 LIMITS = ImageLimits(bytes=10_000, seconds=2.0, connect_seconds=0.5, attempts=2)
 NAMES = (f"s3://{BUCKET}", f"gs://{BUCKET}")
 KEYS = (
-    "a.jpg", "folder/a b.jpg", "a%20b.jpg", "100%.jpg", "a+b&c=d.jpg", "what?#x.jpg", "ä/景.jpg", "~[x]{y}^`'.jpg",
-)  # fmt: skip
+    "a.jpg",
+    "folder/a b.jpg",
+    "a%20b.jpg",
+    "100%.jpg",
+    "a+b&c=d.jpg",
+    "what?#x.jpg",
+    "ä/景.jpg",
+    "~[x]{y}^`'.jpg",
+)
 
 
 @pytest.fixture(scope="module", params=["s3", "gs"])
@@ -170,8 +177,11 @@ def test_a_store_that_claims_too_much(hostile: Web, scheme: str) -> None:
 def _claiming(length: int) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
-        for name, value in (("Content-Length", str(length)), ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"),
-                            ("ETag", '"a"')):  # fmt: skip
+        for name, value in (
+            ("Content-Length", str(length)),
+            ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"),
+            ("ETag", '"a"'),
+        ):
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(bytes(1_000))

@@ -60,10 +60,18 @@ def raw(server: Web, path: str, answer: bytes) -> str:
 
 @pytest.mark.parametrize(
     ("published", "asked"),
-    [("/a%2Cb,c?sig=x%2Fy%3D+z&e=%7e~", "/a%2Cb,c?sig=x%2Fy%3D+z&e=%7e~"), ("/%zz%", "/%zz%"), ("/a b", "/a%20b"),
-     ("/é?q=é", "/%C3%A9?q=%C3%A9"), ("/a//b/../c", "/a//b/../c"), ("/a|b^{c}?q=[1]|'", "/a|b^{c}?q=[1]|'"),
-     ("?q", "/?q"), ("", "/"), ("/a#b", "/a")],
-)  # fmt: skip
+    [
+        ("/a%2Cb,c?sig=x%2Fy%3D+z&e=%7e~", "/a%2Cb,c?sig=x%2Fy%3D+z&e=%7e~"),
+        ("/%zz%", "/%zz%"),
+        ("/a b", "/a%20b"),
+        ("/é?q=é", "/%C3%A9?q=%C3%A9"),
+        ("/a//b/../c", "/a//b/../c"),
+        ("/a|b^{c}?q=[1]|'", "/a|b^{c}?q=[1]|'"),
+        ("?q", "/?q"),
+        ("", "/"),
+        ("/a#b", "/a"),
+    ],
+)
 def test_byte_by_byte(server: Web, published: str, asked: str) -> None:
     """As published, and as a redirect has it: only what is illegal is quoted."""
     server.serve(asked, PICTURE)
@@ -108,10 +116,14 @@ def test_headers_as_browsers_take_them(server: Web) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 abc OK\r\n\r\n", b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
-     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
-     b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc"],
-)  # fmt: skip
+    [
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc",
+    ],
+)
 def test_what_breaks_the_rules_of_http_is_an_answer(server: Web, answer: bytes) -> None:
     """Reported with what is wrong; the host is not taken for one that is away."""
     with pytest.raises(BadMessage, match=r"breaks the rules of HTTP: .") as bad:
@@ -175,8 +187,9 @@ def test_one_deadline_for_all_redirects(server: Web) -> None:
 ENDINGS = FailurePolicy(young_seconds=900.0, young_delays=(5.0, 20.0), jitter=0.0)
 
 
-@pytest.mark.parametrize(("age", "looks", "due"), [(0, 0, 5), (800, 1, 20), (0, 2, None), (1_000, 0, None),
-                                                   (-100_000, 0, None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("age", "looks", "due"), [(0, 0, 5), (800, 1, 20), (0, 2, None), (1_000, 0, None), (-100_000, 0, None)]
+)
 def test_a_young_event_looks_again(age: float, looks: int, due: float | None) -> None:
     """By its first timestamp, which a replay keeps; a few times, whatever the timestamp says."""
     now = 1_000_000.0

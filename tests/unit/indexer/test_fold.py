@@ -30,9 +30,12 @@ def test_the_newest_wins() -> None:
 def test_equal_versions_are_ordered_by_their_source() -> None:
     """The later record is the newer, whatever its offset."""
     sources: list[dict[str, Any]] = [
-        {"timestamp": 1}, {"timestamp": 2, "topic": "a"}, {"timestamp": 2, "topic": "b"},
-        {"timestamp": 2, "topic": "b", "partition": 1}, {"timestamp": 2, "topic": "b", "partition": 1, "offset": 1},
-    ]  # fmt: skip
+        {"timestamp": 1},
+        {"timestamp": 2, "topic": "a"},
+        {"timestamp": 2, "topic": "b"},
+        {"timestamp": 2, "topic": "b", "partition": 1},
+        {"timestamp": 2, "topic": "b", "partition": 1, "offset": 1},
+    ]
     changes = [change(version=7, **source) for source in sources]
     for _ in range(10):
         shuffled = random.sample(changes, len(changes))

@@ -56,10 +56,16 @@ def test_state(seen: HealthState, state: str, why: str | None) -> None:
 def test_what_the_person_on_call_reads() -> None:
     """The names are what dashboards build on."""
     assert health_report(NOW, WHO, BUSY) == {
-        "state": "running", "why": None, "in_hand": 7, "waiting": 0, "seconds_since_progress": 2.0,
+        "state": "running",
+        "why": None,
+        "in_hand": 7,
+        "waiting": 0,
+        "seconds_since_progress": 2.0,
         "partitions": [0, 1],
-        "model": "small@0123456789ab", "collection": "listings_small_0123456789ab", "seconds_up": 60.0,
-    }  # fmt: skip
+        "model": "small@0123456789ab",
+        "collection": "listings_small_0123456789ab",
+        "seconds_up": 60.0,
+    }
 
 
 def get(address: str | urllib.request.Request) -> tuple[int, str]:

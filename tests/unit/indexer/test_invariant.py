@@ -78,10 +78,13 @@ class InvariantMachine(RuleBasedStateMachine):
         self.world = World()
 
     @rule(
-        listing_id=listings, version=st.integers(0, 4), url=st.sampled_from([GOOD, GOOD, OTHER, BAD]),
+        listing_id=listings,
+        version=st.integers(0, 4),
+        url=st.sampled_from([GOOD, GOOD, OTHER, BAD]),
         status=st.sampled_from(["on_sale", "on_sale", "on_sale", "sold_out", "removed"]),
-        topic=st.sampled_from(TOPICS), timestamp=st.integers(1_000, 1_001),
-    )  # fmt: skip
+        topic=st.sampled_from(TOPICS),
+        timestamp=st.integers(1_000, 1_001),
+    )
     def publish(self, **event: Any) -> None:
         """Any version at any time: late, twice, with other content."""
         self.world.change(**event)

@@ -51,15 +51,19 @@ STUCK = Reading(NOW, IDLE, 5)
         pytest.param(STUCK, Reading(NOW + 15, Progress(3, NOW + 1, NOW + 1)), False, id="they are in hand now"),
         pytest.param(STUCK, Reading(NOW + 15, IDLE), False, id="Kafka did not answer the second time"),
         pytest.param(
-            STUCK, Reading(NOW + 15, Progress(0, LONG_AGO, LONG_AGO, (Absence("kafka", NOW),)), 5), False,
+            STUCK,
+            Reading(NOW + 15, Progress(0, LONG_AGO, LONG_AGO, (Absence("kafka", NOW),)), 5),
+            False,
             id="Kafka went away between",
         ),
         pytest.param(
-            Reading(NOW, Progress(7, NOW, LONG_AGO)), Reading(NOW + 15, Progress(6, NOW, NOW + 1)), False,
+            Reading(NOW, Progress(7, NOW, LONG_AGO)),
+            Reading(NOW + 15, Progress(6, NOW, NOW + 1)),
+            False,
             id="a process that was frozen goes on",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_same_finding_twice(before: Reading | None, now: Reading, *, stuck: bool) -> None:
     """A healthy idle worker does not end itself because a record came while its lag was read."""
     assert (stalled_twice(before, now) is not None) == stuck

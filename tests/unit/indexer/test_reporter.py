@@ -32,9 +32,11 @@ End = Callable[[Reporter, PendingEvent], None]
 def test_an_event_is_finished_by_kafkas_confirmation(end: End) -> None:
     """However it ends; librdkafka's own broker takes the records, and says so only when it is asked."""
     reporter = Reporter(
-        Settings(kafka="127.0.0.1:1", kafka_config={"test.mock.num.brokers": "1"}), "m@0",
-        Takedowns(lambda: HashKey("k")), availability=Availability(),
-    )  # fmt: skip
+        Settings(kafka="127.0.0.1:1", kafka_config={"test.mock.num.brokers": "1"}),
+        "m@0",
+        Takedowns(lambda: HashKey("k")),
+        availability=Availability(),
+    )
     waiting = change()
     end(reporter, waiting)
     assert waiting.received.watermark.committable in (None, 0)

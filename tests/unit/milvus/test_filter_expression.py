@@ -12,11 +12,18 @@ from workers.milvus.neighbors import SearchOptions
 @pytest.mark.parametrize(
     "expression",
     [
-        'brand == "a)b"', "brand == 'it\\'s ) or ('", 'attributes["size"] in ["41", "42"]', "price_minor < 5000",
-        "price_minor < 9223372036854775807", "price_minor > -1 and (version > 0x10 or version < 2)",
-        'json_contains(attributes["tags"], "(")', 'title like "%[%"', "title\n==\t'two lines'", "listed_at > 1.5e300",
+        'brand == "a)b"',
+        "brand == 'it\\'s ) or ('",
+        'attributes["size"] in ["41", "42"]',
+        "price_minor < 5000",
+        "price_minor < 9223372036854775807",
+        "price_minor > -1 and (version > 0x10 or version < 2)",
+        'json_contains(attributes["tags"], "(")',
+        'title like "%[%"',
+        "title\n==\t'two lines'",
+        "listed_at > 1.5e300",
     ],
-)  # fmt: skip
+)
 def test_what_is_well_formed_is_taken(expression: str) -> None:
     """Brackets within texts are no brackets."""
     assert enclosed(expression) == f"({expression})"

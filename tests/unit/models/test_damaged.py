@@ -12,12 +12,27 @@ from workers.models.encoder import SiglipEncoder
 from workers.models.folder import read_recipe
 
 CONTENTS = {
-    "empty": b"", "list": b"[]", "null": b"null", "number": b"1e999", "half": b'{"a": ', "garbage": b"\x00\xff" * 50,
-    "utf-16": "{}".encode("utf-16"), "deep": b"[" * 100_000, "deep-objects": b'{"a":' * 100_000,
-    "long-number": b'{"a": ' + b"9" * 5_000 + b"}", "html": b"<!doctype html>",
-}  # fmt: skip
-FILES = ("config.json", "preprocessor_config.json", "tokenizer_config.json", "recipe.json", "tokenizer.json",
-         "model.safetensors", "spiece.model")  # fmt: skip
+    "empty": b"",
+    "list": b"[]",
+    "null": b"null",
+    "number": b"1e999",
+    "half": b'{"a": ',
+    "garbage": b"\x00\xff" * 50,
+    "utf-16": "{}".encode("utf-16"),
+    "deep": b"[" * 100_000,
+    "deep-objects": b'{"a":' * 100_000,
+    "long-number": b'{"a": ' + b"9" * 5_000 + b"}",
+    "html": b"<!doctype html>",
+}
+FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "recipe.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "spiece.model",
+)
 OPTIONAL = ("recipe.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -66,9 +81,14 @@ def test_sizes_that_no_model_has(folder: Folder, tower: str, field: str, value: 
 
 @pytest.mark.parametrize(
     ("tower", "field", "value"),
-    [("vision_config", "image_size", 0), ("vision_config", "patch_size", 0), ("vision_config", "num_channels", 4),
-     ("text_config", "vocab_size", 10**12), ("text_config", "max_position_embeddings", 0)],
-)  # fmt: skip
+    [
+        ("vision_config", "image_size", 0),
+        ("vision_config", "patch_size", 0),
+        ("vision_config", "num_channels", 4),
+        ("text_config", "vocab_size", 10**12),
+        ("text_config", "max_position_embeddings", 0),
+    ],
+)
 def test_other_sizes(folder: Folder, tower: str, field: str, value: object) -> None:
     """Each in its tower."""
     said = refusal(Folder(folder.settings("config.json", lambda c: c[tower].update({field: value}))))
@@ -103,12 +123,16 @@ def test_tuples(folder: Folder, return_dict: object) -> None:
     [
         lambda c: c.update(size={"height": 0, "width": 0}),
         lambda c: c.update(size={"height": 10**30, "width": 10**30}),
-        lambda c: c.update(size={"height": "32", "width": "32"}), lambda c: c.update(image_std=["0.5"] * 3),
-        lambda c: c.update(image_mean="0.5"), lambda c: c.update(rescale_factor="0.5"),
-        lambda c: c.update(rescale_factor=10**400), lambda c: c.update(resample=[3]),
-        lambda c: c.update(do_normalize="yes"), lambda c: c.update(image_processor_type={"a": 1}),
+        lambda c: c.update(size={"height": "32", "width": "32"}),
+        lambda c: c.update(image_std=["0.5"] * 3),
+        lambda c: c.update(image_mean="0.5"),
+        lambda c: c.update(rescale_factor="0.5"),
+        lambda c: c.update(rescale_factor=10**400),
+        lambda c: c.update(resample=[3]),
+        lambda c: c.update(do_normalize="yes"),
+        lambda c: c.update(image_processor_type={"a": 1}),
     ],
-)  # fmt: skip
+)
 def test_a_processor_of_other_kinds(folder: Folder, change: Callable[[dict[str, Any]], object]) -> None:
     """Texts in place of numbers, no size at all, and numbers that no float holds."""
     assert str(folder.path) in refusal(Folder(folder.settings("preprocessor_config.json", change)))

@@ -271,10 +271,17 @@ def test_a_processor_is_obeyed(folder: Folder, change: dict[str, Any], field: st
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"do_normalize": False}, {"do_rescale": False}, {"image_std": [0.2, 0.3, 0.4]}, {"image_mean": 0.25},
-     {"rescale_factor": 0.01}, {"do_rescale": False, "do_normalize": False}],
+    [
+        {},
+        {"do_normalize": False},
+        {"do_rescale": False},
+        {"image_std": [0.2, 0.3, 0.4]},
+        {"image_mean": 0.25},
+        {"rescale_factor": 0.01},
+        {"do_rescale": False, "do_normalize": False},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_vectors_are_those_of_transformers(folder: Folder, change: dict[str, Any]) -> None:
     """Of the same pixels by the same folder, whichever of the processor's settings it changes."""
     path = folder.settings("preprocessor_config.json", lambda c: c.update(change))
@@ -287,16 +294,32 @@ def test_vectors_are_those_of_transformers(folder: Folder, change: dict[str, Any
 
 @pytest.mark.parametrize(
     "change",
-    [{"do_resize": False}, {"do_center_crop": True}, {"do_pad": True}, {"do_convert_rgb": False}, {"do_rescale": 1},
-     {"do_flip_channel_order": True}, {"size": 32}, {"size": {"shortest_edge": 32}},
-     {"size": {"height": 48, "width": 48}},
-     {"size": {"height": 32, "width": 48}}, {"size": {"height": True, "width": True}}, {"resample": 9},
-     {"resample": "bicubic"}, {"rescale_factor": 0}, {"rescale_factor": float("nan")}, {"image_std": [0, 0, 0]},
-     {"image_std": [0.5, 0.5]}, {"image_std": [0.5, 0.5, -1]}, {"image_mean": ["a", 0, 0]},
-     {"image_mean": [1, 2, 3, 4]},
-     {"image_processor_type": "CLIPImageProcessor"}, {"image_processor_type": "Siglip2ImageProcessor"}],
+    [
+        {"do_resize": False},
+        {"do_center_crop": True},
+        {"do_pad": True},
+        {"do_convert_rgb": False},
+        {"do_rescale": 1},
+        {"do_flip_channel_order": True},
+        {"size": 32},
+        {"size": {"shortest_edge": 32}},
+        {"size": {"height": 48, "width": 48}},
+        {"size": {"height": 32, "width": 48}},
+        {"size": {"height": True, "width": True}},
+        {"resample": 9},
+        {"resample": "bicubic"},
+        {"rescale_factor": 0},
+        {"rescale_factor": float("nan")},
+        {"image_std": [0, 0, 0]},
+        {"image_std": [0.5, 0.5]},
+        {"image_std": [0.5, 0.5, -1]},
+        {"image_mean": ["a", 0, 0]},
+        {"image_mean": [1, 2, 3, 4]},
+        {"image_processor_type": "CLIPImageProcessor"},
+        {"image_processor_type": "Siglip2ImageProcessor"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_processor_that_is_not_done_here(folder: Folder, change: dict[str, Any]) -> None:
     """Is refused by the setting's name."""
     said = refusal(folder.settings("preprocessor_config.json", lambda c: c.update(change)))

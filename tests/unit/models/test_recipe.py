@@ -15,9 +15,15 @@ from workers.indexer.batch_encoding import pool
 from workers.models.folder import BUNDLED, find_model, hash_weights, read_recipe
 
 PINNED = Recipe(
-    name="base", weights="ab" * 32, height=256, width=256, resample=3, rescale=1 / 255, mean=(0.5, 0.5, 0.5),
+    name="base",
+    weights="ab" * 32,
+    height=256,
+    width=256,
+    resample=3,
+    rescale=1 / 255,
+    mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
-)  # fmt: skip
+)
 
 
 def test_the_hash_of_a_pinned_recipe() -> None:
@@ -36,8 +42,19 @@ def test_a_field_added_later_changes_no_id() -> None:
     """With its default it is not in the hash; with another value it is."""
     later = Later(**PINNED.model_dump())
     assert later.hash12 == PINNED.hash12
-    assert len({each.hash12 for each in (later, later.model_copy(update={"colour": "srgb"}),
-                                         later.model_copy(update={"crop": (1, 2)}))}) == 3  # fmt: skip
+    assert (
+        len(
+            {
+                each.hash12
+                for each in (
+                    later,
+                    later.model_copy(update={"colour": "srgb"}),
+                    later.model_copy(update={"crop": (1, 2)}),
+                )
+            }
+        )
+        == 3
+    )
 
 
 def test_the_id_of_the_bundled_model() -> None:
@@ -47,12 +64,24 @@ def test_the_id_of_the_bundled_model() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"weights": "cd" * 32}, {"height": 224}, {"width": 224}, {"resample": 2}, {"rescale": 1.0},
-     {"mean": (0, 0.5, 0.5)}, {"std": (0.5, 0.5, 0.6)}, {"decode": "full"}, {"images": 2},
-     {"config": {"vision_config.hidden_act": "relu"}}, {"tokenizer": "cd" * 32}, {"texts": "titles"},
-     {"profiles": "srgb"}, {"several": "first_good"}],
+    [
+        {"weights": "cd" * 32},
+        {"height": 224},
+        {"width": 224},
+        {"resample": 2},
+        {"rescale": 1.0},
+        {"mean": (0, 0.5, 0.5)},
+        {"std": (0.5, 0.5, 0.6)},
+        {"decode": "full"},
+        {"images": 2},
+        {"config": {"vision_config.hidden_act": "relu"}},
+        {"tokenizer": "cd" * 32},
+        {"texts": "titles"},
+        {"profiles": "srgb"},
+        {"several": "first_good"},
+    ],
     ids=lambda change: next(iter(change)),
-)  # fmt: skip
+)
 def test_whatever_decides_a_vector_is_in_the_hash(change: dict[str, Any]) -> None:
     """Each field alone."""
     assert PINNED.model_copy(update=change).hash12 != PINNED.hash12
@@ -66,10 +95,24 @@ def test_the_name_is_not_in_the_hash() -> None:
 def test_every_field_is_tried_above() -> None:
     """A new field of the recipe must be thought of."""
     assert set(Recipe.model_fields) == {
-        "name", "weights", "height", "width", "resample", "rescale", "mean", "std", "decode", "images", "quantisation",
-        "reducer", "config", "tokenizer", "texts", "profiles",
+        "name",
+        "weights",
+        "height",
+        "width",
+        "resample",
+        "rescale",
+        "mean",
+        "std",
+        "decode",
+        "images",
+        "quantisation",
+        "reducer",
+        "config",
+        "tokenizer",
+        "texts",
+        "profiles",
         "several",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", ["siglip2-base-patch16-256", "org.model v1", "ünï", "---", "", "a" * 90, "a__b"])

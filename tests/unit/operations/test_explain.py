@@ -96,8 +96,16 @@ def test_behind() -> None:
 
 def test_refused_long_ago() -> None:
     """The outcome is there, the letter is not."""
-    refused = Outcome(listing_id="m1", version=2, outcome="refused", model="m@1", encoded=False, source=source(),
-                      event_to_visible_ms=1, stages_ms=StagesMs())  # fmt: skip
+    refused = Outcome(
+        listing_id="m1",
+        version=2,
+        outcome="refused",
+        model="m@1",
+        encoded=False,
+        source=source(),
+        event_to_visible_ms=1,
+        stages_ms=StagesMs(),
+    )
     assert "its dead letter has expired" in told(events=[event()], outcomes=[(event().record, refused)])
 
 

@@ -157,7 +157,13 @@ def test_going_back_is_found() -> None:
     _, ledger, entries = published(6)
     known, letters = truth(entries)
     told = Outcome(
-        listing_id="h6-0", version=10_000, outcome="indexed", model="m@0", encoded=True, source=entries[0][1],
-        event_to_visible_ms=1, stages_ms=StagesMs(),
-    )  # fmt: skip
+        listing_id="h6-0",
+        version=10_000,
+        outcome="indexed",
+        model="m@0",
+        encoded=True,
+        source=entries[0][1],
+        event_to_visible_ms=1,
+        stages_ms=StagesMs(),
+    )
     assert ledger.verdict(known, letters, [told]).kinds == {"regressed": 1}

@@ -8,15 +8,23 @@ from mutants.sabotages import MUTANTS, Mutant
 from mutants.tree import ROOT, edited
 
 FAULTS_MD = (
-    "acknowledge before the write", "Faust's take in place of noack_take", "no version check", "drop on a rate limit",
-    "commit the highest finished offset", "guard only before the encode",
-    "forget folded-away events when their winner is bad", "commit through Faust's own acknowledgements",
-    "swallow an exception of the upsert", "dead-letter while Milvus is down",
-)  # fmt: skip
+    "acknowledge before the write",
+    "Faust's take in place of noack_take",
+    "no version check",
+    "drop on a rate limit",
+    "commit the highest finished offset",
+    "guard only before the encode",
+    "forget folded-away events when their winner is bad",
+    "commit through Faust's own acknowledgements",
+    "swallow an exception of the upsert",
+    "dead-letter while Milvus is down",
+)
 ONCE_UNNOTICED = (
-    "a host's name is looked up again for the connection", "only the first of a host's addresses is checked",
-    "an event is finished before Kafka confirmed its outcome", "the guard reads Bounded in place of Strong",
-)  # fmt: skip
+    "a host's name is looked up again for the connection",
+    "only the first of a host's addresses is checked",
+    "an event is finished before Kafka confirmed its outcome",
+    "the guard reads Bounded in place of Strong",
+)
 """Made by hand, when no test of their area turned red."""
 
 

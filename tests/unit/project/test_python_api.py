@@ -16,13 +16,28 @@ FIELDS = {
     "Answer": {"model", "query", "neighbors"},
     "Delivered": {"published", "failed", "errors"},
     "Neighbor": {
-        "listing_id", "score", "title", "category", "price_minor", "currency", "status", "version", "image_urls",
+        "listing_id",
+        "score",
+        "title",
+        "category",
+        "price_minor",
+        "currency",
+        "status",
+        "version",
+        "image_urls",
     },
     "SearchOptions": {
-        "k", "category", "max_price", "currency", "expression", "include_sold", "public", "min_score",
+        "k",
+        "category",
+        "max_price",
+        "currency",
+        "expression",
+        "include_sold",
+        "public",
+        "min_score",
         "keep_duplicates",
     },
-}  # fmt: skip
+}
 METHODS = {
     "Publisher": {"publish": 1, "remove": 2, "close": 0},
     "Searcher": {"by_listing": 2, "by_image": 2, "by_text": 2, "close": 0},

@@ -31,9 +31,12 @@ def rows(partition: int, first: int, last: int) -> pa.Table:
     """A click for each offset."""
     said = {"event": "click", "request_id": "r", "at": AT, "recorded_at": AT, "listing_id": "m1"}
     return pa.Table.from_pylist(
-        [said | {"event_id": f"{partition}-{each}", "partition": partition, "offset": each}
-         for each in range(first, last + 1)], schema=COLUMNS,
-    )  # fmt: skip
+        [
+            said | {"event_id": f"{partition}-{each}", "partition": partition, "offset": each}
+            for each in range(first, last + 1)
+        ],
+        schema=COLUMNS,
+    )
 
 
 def write(folder: Path, partition: int, first: int, last: int, day: str = DAY) -> Path:
@@ -63,8 +66,10 @@ def test_small_neighbours_become_one(tmp_path: Path) -> None:
     assert compact(tmp_path) == 20
     assert places(tmp_path) == before
     assert sorted(each.path.name for each in data_files(tmp_path)) == [
-        "interactions-0-0-49.parquet", "interactions-1-0-69.parquet", "interactions-2-0-3.parquet",
-    ]  # fmt: skip
+        "interactions-0-0-49.parquet",
+        "interactions-1-0-69.parquet",
+        "interactions-2-0-3.parquet",
+    ]
     frame = pl.read_parquet(tmp_path / f"day={DAY}" / "interactions-0-0-49.parquet")
     assert frame["offset"].to_list() == list(range(50))
     assert compact(tmp_path) == 0
@@ -72,9 +77,14 @@ def test_small_neighbours_become_one(tmp_path: Path) -> None:
 
 
 STEPS = [
-    ("merge", "before"), ("merge", "after"), ("link_others", "after"), ("exchange", "before"), ("exchange", "after"),
-    ("swap_day", "after"), ("shutil.rmtree", "before"),
-]  # fmt: skip
+    ("merge", "before"),
+    ("merge", "after"),
+    ("link_others", "after"),
+    ("exchange", "before"),
+    ("exchange", "after"),
+    ("swap_day", "after"),
+    ("shutil.rmtree", "before"),
+]
 
 
 @pytest.mark.parametrize(("name", "when"), STEPS)
@@ -83,9 +93,11 @@ def test_killed_at_each_step(tmp_path: Path, name: str, when: str) -> None:
     before = small_files(tmp_path)
     command = f"{KILLED.split('from workers.cli')[0]}from pathlib import Path\nplace.compact(Path({str(tmp_path)!r}))"
     ended = subprocess.run(
-        [sys.executable, "-c", command, "step", "workers.recorder.compaction", name, when], check=False,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())}, capture_output=True,
-    )  # fmt: skip
+        [sys.executable, "-c", command, "step", "workers.recorder.compaction", name, when],
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+    )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert places(tmp_path) == before
     recover(tmp_path)

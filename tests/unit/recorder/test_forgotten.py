@@ -35,9 +35,13 @@ def table(events: list[dict[str, Any]], recorded_at: datetime = NOW) -> pa.Table
 
 
 EVENTS = [
-    shelf("mine", user="me"), seen("mine"), shelf("theirs", user="them"), action("click", "mine"),
-    action("click", "theirs", listing_id="m2"), shelf("nobody's", user=None, items=0),
-]  # fmt: skip
+    shelf("mine", user="me"),
+    seen("mine"),
+    shelf("theirs", user="them"),
+    action("click", "mine"),
+    action("click", "theirs", listing_id="m2"),
+    shelf("nobody's", user=None, items=0),
+]
 
 
 def test_a_user() -> None:

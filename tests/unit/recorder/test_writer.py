@@ -152,8 +152,10 @@ def test_records_that_are_stepped_over() -> None:
     piece = parse_chunk(messages, skips)
     assert piece.rows.column("offset").to_pylist() == [6, 7, 8]
     assert {number: (record.value, why.reason) for number, (record, why) in piece.bad.items()} == {
-        0: (good[0], "skipped"), 4: (b"{", "skipped"), 5: (b"[", "deserialize"),
-    }  # fmt: skip
+        0: (good[0], "skipped"),
+        4: (b"{", "skipped"),
+        5: (b"[", "deserialize"),
+    }
     assert list(piece.bad) == sorted(piece.bad)
 
 
@@ -251,8 +253,10 @@ def test_days_one_after_the_other(writer: Writer, tmp_path: Path) -> None:
     found = collect(lambda: scan(tmp_path)).sort("offset")
     assert [(at - START).days for at in found["at"].to_list()] == days
     assert sorted((each.day, each.first, each.last) for each in data_files(tmp_path)) == [
-        ("2026-11-20", 0, 5), ("2026-11-21", 0, 5), ("2026-11-23", 0, 5),
-    ]  # fmt: skip
+        ("2026-11-20", 0, 5),
+        ("2026-11-21", 0, 5),
+        ("2026-11-23", 0, 5),
+    ]
 
 
 def test_days_and_partitions(writer: Writer, tmp_path: Path) -> None:

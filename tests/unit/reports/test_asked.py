@@ -96,12 +96,15 @@ def test_a_slip_says_what_goes(protocol: Protocol, measures: str | None, by: str
     assert failure.value.code == 2
 
 
-@pytest.mark.parametrize(("since", "until", "said"), [
-    ("yesterday", None, "--since yesterday: a date is wanted, as in 2026-09-01"),
-    (None, "2026-02-30", "--until 2026-02-30: a date is wanted"),
-    ("2026-09-02", "2026-09-01", "no day lies between"),
-    ("2026-09-01", "2026-09-01", "--until 2026-09-01 (a day that does not count any more)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("yesterday", None, "--since yesterday: a date is wanted, as in 2026-09-01"),
+        (None, "2026-02-30", "--until 2026-02-30: a date is wanted"),
+        ("2026-09-02", "2026-09-01", "no day lies between"),
+        ("2026-09-01", "2026-09-01", "--until 2026-09-01 (a day that does not count any more)"),
+    ],
+)
 def test_dates_that_can_not_be(since: str | None, until: str | None, said: str) -> None:
     """Exit 2."""
     with pytest.raises(CommandFailed) as failure:

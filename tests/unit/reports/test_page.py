@@ -63,10 +63,15 @@ def shown(measured: Report) -> str:
 
 
 def _made(total: Figures, **more: object) -> Report:
-    return Report.model_validate({
-        "at": datetime(2026, 9, 9, tzinfo=UTC), "since": SINCE, "until": SINCE + timedelta(days=8), "total": total,
-        **more,
-    })  # fmt: skip
+    return Report.model_validate(
+        {
+            "at": datetime(2026, 9, 9, tzinfo=UTC),
+            "since": SINCE,
+            "until": SINCE + timedelta(days=8),
+            "total": total,
+            **more,
+        }
+    )
 
 
 def _each(report: Report) -> Iterator[tuple[str, str, Shown]]:
@@ -122,9 +127,14 @@ def test_open_days_are_told_apart(measured: Report, shown: str) -> None:
     assert shown.count('<small class="open">may still change</small>') == 1
     assert "stroke-dasharray" in shown
     assert "The figures of 1 day may still change" in shown
-    closed = html_page(measured.model_copy(update={
-        "open_days": 0, "days": tuple(day.model_copy(update={"mature": True}) for day in measured.days),
-    }))  # fmt: skip
+    closed = html_page(
+        measured.model_copy(
+            update={
+                "open_days": 0,
+                "days": tuple(day.model_copy(update={"mature": True}) for day in measured.days),
+            }
+        )
+    )
     assert "may still change" not in closed
 
 
@@ -158,13 +168,19 @@ def test_some_of_it_is_missing() -> None:
         Shown(value=0.5, low=0.4, high=0.6, shelves=200, users=50.0),
         Shown(missing="not enough evidence: 3 of 9"),
     )
-    text = html_page(_made(
-        {"DCG@5": some},
-        days=[DayReport(day=SINCE + timedelta(days=n), mature=True, figures={"DCG@5": each})
-              for n, each in enumerate((some, none, some))],
-        slices=[SliceReport(by="surface", name=name, figures={"DCG@5": each})
-                for name, each in (("app", some), ("tv", none))],
-    ))  # fmt: skip
+    text = html_page(
+        _made(
+            {"DCG@5": some},
+            days=[
+                DayReport(day=SINCE + timedelta(days=n), mature=True, figures={"DCG@5": each})
+                for n, each in enumerate((some, none, some))
+            ],
+            slices=[
+                SliceReport(by="surface", name=name, figures={"DCG@5": each})
+                for name, each in (("app", some), ("tv", none))
+            ],
+        )
+    )
     assert ">not enough evidence</text>" in text
     assert "<title>tv: not enough evidence: 3 of 9</title>" in text
     assert "a day without enough evidence" in text
@@ -176,12 +192,16 @@ def test_words_of_the_data_stay_words(measured: Report) -> None:
     figure = Shown(value=0.5, low=0.4, high=0.6, shelves=200, users=50.0)
     figures = {"nDCG@5": figure, "DCG@5": figure, "no relevant item": figure, EVIL: figure}
     evil = _made(
-        figures, model=EVIL,
-        slices=[SliceReport(by=by, name=EVIL + extra, figures=figures) for by in ("category", "surface", EVIL)
-                for extra in ("", "2")],
+        figures,
+        model=EVIL,
+        slices=[
+            SliceReport(by=by, name=EVIL + extra, figures=figures)
+            for by in ("category", "surface", EVIL)
+            for extra in ("", "2")
+        ],
         looked=[Looked(surface=EVIL, layout=EVIL, places=(figure, figure))],
         comparison=Comparison(one=EVIL, other=EVIL, figures=figures),
-    )  # fmt: skip
+    )
     found = look(measured.at)
     outcome = found.outcome.model_copy(update={"says": EVIL, "missing": (EVIL,), "blocks": (EVIL,)})
     text = html_page(evil, found.model_copy(update={"outcome": outcome, "model": EVIL, "diagnostics": {EVIL: EVIL}}))

@@ -53,10 +53,15 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "begun",
     [
-        b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ", WHOLE[:-1],
-        WHOLE.replace(b"/echo", b"/other")[:-1], WHOLE + b"GET / HT", WHOLE + WHOLE[:-1],
+        b"",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ",
+        WHOLE[:-1],
+        WHOLE.replace(b"/echo", b"/other")[:-1],
+        WHOLE + b"GET / HT",
+        WHOLE + WHOLE[:-1],
     ],
-)  # fmt: skip
+)
 def test_what_never_ends_is_ended(begun: bytes) -> None:
     """Nothing, half a header, half a body, a body nobody reads, half a second request; each byte buys no new time."""
 

@@ -57,5 +57,7 @@ def test_what_was_not_met_again_is_told_and_forgotten() -> None:
         clock.now += 20
         log.write("/a", OSError("y"))
     assert [(each["event"], each.get("times")) for each in lines] == [
-        ("not_answered", None), ("not_answered_before", 2), ("not_answered", None),
-    ]  # fmt: skip
+        ("not_answered", None),
+        ("not_answered_before", 2),
+        ("not_answered", None),
+    ]

@@ -52,11 +52,13 @@ def asked(failure: Exception, formats: tuple[str, ...] = (), picture: str = "") 
 @pytest.mark.parametrize(
     ("failure", "status", "reason"),
     [
-        (SlowDown(f"Milvus: {INNER}"), 503, "away"), (CommandFailed(INNER, 3), 503, "away"),
-        (Broken(INNER), 500, "internal"), (MilvusException(1, INNER), 500, "internal"),
+        (SlowDown(f"Milvus: {INNER}"), 503, "away"),
+        (CommandFailed(INNER, 3), 503, "away"),
+        (Broken(INNER), 500, "internal"),
+        (MilvusException(1, INNER), 500, "internal"),
         (ValueError(INNER), 500, "internal"),
     ],
-)  # fmt: skip
+)
 def test_nothing_of_it_is_told(failure: Exception, status: int, reason: str) -> None:
     """But a number under which the log has it."""
     answer = asked(failure)

@@ -129,12 +129,15 @@ def test_options() -> None:
 @pytest.mark.parametrize(
     ("wider", "narrower"),
     [
-        ({"include_sold": True}, {"include_sold": False}), ({"one_picture": False}, {"one_picture": True}),
-        ({"per_seller": 0}, {"per_seller": 1}), ({"per_seller": 3}, {"per_seller": 2}),
-        ({"other_sellers": False}, {"other_sellers": True}), ({"min_score": -1.0}, {"min_score": 0.5}),
+        ({"include_sold": True}, {"include_sold": False}),
+        ({"one_picture": False}, {"one_picture": True}),
+        ({"per_seller": 0}, {"per_seller": 1}),
+        ({"per_seller": 3}, {"per_seller": 2}),
+        ({"other_sellers": False}, {"other_sellers": True}),
+        ({"min_score": -1.0}, {"min_score": 0.5}),
         ({"min_score": 0.49}, {"min_score": 1.0}),
     ],
-)  # fmt: skip
+)
 def test_a_request_only_narrows(wider: dict[str, Any], narrower: dict[str, Any]) -> None:
     """What the operator leaves out no parameter brings back; the same or less may be asked for."""
     defaults = Policy(per_seller=2, other_sellers=True, min_score=0.5)
@@ -163,10 +166,19 @@ def test_interactions_are_checked() -> None:
     fine = {**click, "at": (NOW - timedelta(days=20)).isoformat()}
     assert checked(fine, NOW, 5)[0].at < NOW
     for wrong in (
-        [], [click] * 6, "click", None, [None], {**click, "event": "shelf", "items": []}, {**click, "event_id": ""},
-        {**click, "at": (NOW + timedelta(minutes=11)).isoformat()}, {**click, "at": "1999-01-01"},
-        {**click, "at": "soon"}, {**click, "postion": 3}, {**click, "positions": [1]},
-    ):  # fmt: skip
+        [],
+        [click] * 6,
+        "click",
+        None,
+        [None],
+        {**click, "event": "shelf", "items": []},
+        {**click, "event_id": ""},
+        {**click, "at": (NOW + timedelta(minutes=11)).isoformat()},
+        {**click, "at": "1999-01-01"},
+        {**click, "at": "soon"},
+        {**click, "postion": 3},
+        {**click, "positions": [1]},
+    ):
         with pytest.raises(BadMessage):
             checked(wrong, NOW, 5)
 
@@ -200,9 +212,19 @@ def test_where_it_listens() -> None:
 def test_health() -> None:
     """Running; degraded where it answers but not as it should; waiting where it can't answer; each with why."""
     well = HealthState(
-        model="one@0123456789ab", problem="", unencoded=None, anchor=None, takedowns=2, takedowns_age=0.5,
-        stale_seconds=3_600, recorded=5, unrecorded=1, waiting=0, kafka="", seconds_up=7.77,
-    )  # fmt: skip
+        model="one@0123456789ab",
+        problem="",
+        unencoded=None,
+        anchor=None,
+        takedowns=2,
+        takedowns_age=0.5,
+        stale_seconds=3_600,
+        recorded=5,
+        unrecorded=1,
+        waiting=0,
+        kafka="",
+        seconds_up=7.77,
+    )
     found = health_report(well)
     assert (found["state"], found["why"], found["takedowns"]) == ("running", [], {"count": 2, "age_seconds": 0.5})
     assert found["shelves"] == {"recorded": 5, "unrecorded": 1, "waiting": 0, "problem": None}

@@ -28,18 +28,20 @@ def at(degrees: float, name: str = "", **fields: Any) -> Candidate:
     return Candidate(name, math.cos(turn), **{"image_hash": name, "vector": vector, **fields})
 
 
-candidates = st.lists(
-    st.tuples(st.integers(0, 90), st.integers(0, 5), st.integers(0, 8)), max_size=40
-).map(
+candidates = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 5), st.integers(0, 8)), max_size=40).map(
     lambda drawn: [
         at(degrees, f"l{number}", seller_id=f"s{seller}" if seller else "", image_hash=f"h{picture}")
         for number, (degrees, seller, picture) in enumerate(sorted(drawn))
     ]
-)  # fmt: skip
+)
 policies = st.builds(
-    Policy, k=st.integers(1, 12), per_seller=st.integers(0, 3), one_picture=st.booleans(),
-    min_score=st.none() | st.floats(0, 1), diversity=st.sampled_from([0.0, 0.3, 1.0]),
-)  # fmt: skip
+    Policy,
+    k=st.integers(1, 12),
+    per_seller=st.integers(0, 3),
+    one_picture=st.booleans(),
+    min_score=st.none() | st.floats(0, 1),
+    diversity=st.sampled_from([0.0, 0.3, 1.0]),
+)
 
 
 def names(found: list[Candidate]) -> list[str]:

@@ -40,9 +40,18 @@ def test_the_event_comes_back_as_it_was() -> None:
 
 
 OURS = (
-    "reason", "error", "attempts", "worker", "model", "tries", "not-before", "refetch", "value-bytes", "value-sha256",
+    "reason",
+    "error",
+    "attempts",
+    "worker",
+    "model",
+    "tries",
+    "not-before",
+    "refetch",
+    "value-bytes",
+    "value-sha256",
     *(f"source-{name}" for name in ("topic", "partition", "offset", "timestamp")),
-)  # fmt: skip
+)
 
 
 def test_a_publishers_header_never_passes_for_ours() -> None:
@@ -55,9 +64,17 @@ def test_a_publishers_header_never_passes_for_ours() -> None:
 
 
 ODD = (
-    ("", b"1"), ("a\0b", b"2"), ("caf\udce9", b"\xff"), ("\udced\udca0\udc80", None), ("é", b""), ("a\r\n", b"3"),
-    ("n" * 40_000, b"4"), ("publisher-header:%", b"5"), ("twice", b"6"), ("twice", None),
-)  # fmt: skip
+    ("", b"1"),
+    ("a\0b", b"2"),
+    ("caf\udce9", b"\xff"),
+    ("\udced\udca0\udc80", None),
+    ("é", b""),
+    ("a\r\n", b"3"),
+    ("n" * 40_000, b"4"),
+    ("publisher-header:%", b"5"),
+    ("twice", b"6"),
+    ("twice", None),
+)
 
 
 def test_headers_of_any_name_come_back() -> None:

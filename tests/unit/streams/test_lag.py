@@ -56,19 +56,25 @@ def test_what_waiting_does_not_mend(errors: list[int], seconds: float) -> None:
 def test_nobody_asks_the_admin_client() -> None:
     """It dies of a null pointer where the coordinator is still loading, now and then: no test can wait for that."""
     asking = [
-        str(path) for part in ("streams", "workers") for path in (ROOT / part).rglob("*.py")
+        str(path)
+        for part in ("streams", "workers")
+        for path in (ROOT / part).rglob("*.py")
         if "list_consumer_group_offsets" in path.read_text(encoding="utf-8")
-    ]  # fmt: skip
+    ]
     assert asking == []
 
 
 @pytest.mark.parametrize(
     ("behind", "ahead", "waiting", "expected"),
     [
-        (0, 0, 0, (0, 0)), (7, 0, 0, (0, 7)), (7, 0, 7, (7, 0)), (1_000, 600, 300, (300, 100)),
-        (10, 8, 5, (2, 0)), (10, 12, 3, (0, 0)),  # what was read a moment later than the rest
+        (0, 0, 0, (0, 0)),
+        (7, 0, 0, (0, 7)),
+        (7, 0, 7, (7, 0)),
+        (1_000, 600, 300, (300, 100)),
+        (10, 8, 5, (2, 0)),
+        (10, 12, 3, (0, 0)),  # what was read a moment later than the rest
     ],
-)  # fmt: skip
+)
 def test_what_lag_is_made_of(behind: int, ahead: int, waiting: int, expected: tuple[int, int]) -> None:
     """What waits, what is due and what is finished are the whole, and none is below 0."""
     assert shares(behind, ahead, waiting) == expected

@@ -9,9 +9,13 @@ from streams.image_urls import why_not_fetchable
 from workers.cli.publish import _from_lines, _Rejected
 
 GOOD: dict[str, Any] = {
-    "event": "listing-updated", "listing_id": "m1", "version": 1, "status": "on_sale", "title": "t",
+    "event": "listing-updated",
+    "listing_id": "m1",
+    "version": 1,
+    "status": "on_sale",
+    "title": "t",
     "image_urls": ["https://img.example.com/1.jpg"],
-}  # fmt: skip
+}
 LINE = json.dumps(GOOD).encode() + b"\n"
 
 
@@ -38,18 +42,43 @@ def test_a_byte_order_mark_at_the_start_is_no_error() -> None:
 
 
 NEVER = [
-    "1.jpg", "/pictures/1.jpg", "//img.example.com/1.jpg", "data:image/png;base64,AAAA", "ftp://example.com/1.jpg",
-    "blob:https://example.com/1", "javascript:alert(1)", "C:\\pictures\\1.jpg", "https://example.com:99999/1.jpg",
-    "https://example.com:x/1.jpg", "https://example.com:-1/1.jpg", "https://example.com:0/1.jpg", "https:///1.jpg",
-    "http://", "https:img.example.com/1.jpg", "https://[::1/1.jpg", "https://me@/1.jpg", "file://server/1.jpg",
-    "file:", "file:///", "img.example.com/1.jpg", "https//img.example.com/1.jpg", "mailto:me@example.com", " ",
-    "s3://shop-pictures/1.jpg", "gs://shop-pictures/1.jpg",  # no bucket is named
-]  # fmt: skip
+    "1.jpg",
+    "/pictures/1.jpg",
+    "//img.example.com/1.jpg",
+    "data:image/png;base64,AAAA",
+    "ftp://example.com/1.jpg",
+    "blob:https://example.com/1",
+    "javascript:alert(1)",
+    "C:\\pictures\\1.jpg",
+    "https://example.com:99999/1.jpg",
+    "https://example.com:x/1.jpg",
+    "https://example.com:-1/1.jpg",
+    "https://example.com:0/1.jpg",
+    "https:///1.jpg",
+    "http://",
+    "https:img.example.com/1.jpg",
+    "https://[::1/1.jpg",
+    "https://me@/1.jpg",
+    "file://server/1.jpg",
+    "file:",
+    "file:///",
+    "img.example.com/1.jpg",
+    "https//img.example.com/1.jpg",
+    "mailto:me@example.com",
+    " ",
+    "s3://shop-pictures/1.jpg",
+    "gs://shop-pictures/1.jpg",  # no bucket is named
+]
 MAYBE = [
-    "https://img.example.com/1.jpg", "HTTP://IMG.EXAMPLE.COM:8080/1.jpg?a=%2C&b=ä#x", "http://[2001:db8::1]:80/1.jpg",
-    "https://bücher.example/1.jpg", "file:///pictures/a%20b.jpg", "file://localhost/pictures/1.jpg",
-    "https://example.com", "https://me:secret@example.com/1.jpg",
-]  # fmt: skip
+    "https://img.example.com/1.jpg",
+    "HTTP://IMG.EXAMPLE.COM:8080/1.jpg?a=%2C&b=ä#x",
+    "http://[2001:db8::1]:80/1.jpg",
+    "https://bücher.example/1.jpg",
+    "file:///pictures/a%20b.jpg",
+    "file://localhost/pictures/1.jpg",
+    "https://example.com",
+    "https://me:secret@example.com/1.jpg",
+]
 
 
 @pytest.mark.parametrize("url", NEVER)

@@ -14,10 +14,16 @@ from streams.settings import read_settings
 from workers.local.ports import milvus_address
 
 ADDRESSES = [
-    "http://root:secret@db:19530", "https://root:se@secret@db:1/x", "http://root:se/secret@db:19530",
-    "https://secret@example.com/a.jpg", "HTTPS://u:secret@[::1]:80/", "kafka://u:secret@k:9092", "http://:secret@h/",
-    "http://u:a?secret@h/", "http://u:12345secret@h/",
-]  # fmt: skip
+    "http://root:secret@db:19530",
+    "https://root:se@secret@db:1/x",
+    "http://root:se/secret@db:19530",
+    "https://secret@example.com/a.jpg",
+    "HTTPS://u:secret@[::1]:80/",
+    "kafka://u:secret@k:9092",
+    "http://:secret@h/",
+    "http://u:a?secret@h/",
+    "http://u:12345secret@h/",
+]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -25,10 +31,15 @@ def test_removed(address: str) -> None:
     """From a text, from each kind of failure, and from what shows one address."""
     text = f"asked {address} twice, then 'http://ok.example/@a:b'"
     for said in (
-        redacted(text), str(CommandFailed(text)), str(SlowDown(text)), str(Broken(text)),
-        BadMessage("fetch-refused", text).error, str(BadMessage("fetch-refused", text)), shown_address(address),
+        redacted(text),
+        str(CommandFailed(text)),
+        str(SlowDown(text)),
+        str(Broken(text)),
+        BadMessage("fetch-refused", text).error,
+        str(BadMessage("fetch-refused", text)),
+        shown_address(address),
         str(unreachable("Milvus", address, "try again")),
-    ):  # fmt: skip
+    ):
         assert "secret" not in said
         assert "***@" in said
 

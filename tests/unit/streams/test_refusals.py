@@ -20,9 +20,7 @@ from workers.recorder.dead_letters import DeadLetterProducer
 
 def reporter(availability: Availability) -> Any:
     """A reporter whose broker does not exist: its answers are given by the test."""
-    return Reporter(
-        Settings(kafka="127.0.0.1:1"), "m@0", Takedowns(lambda: HashKey("k")), availability=availability
-    )  # fmt: skip
+    return Reporter(Settings(kafka="127.0.0.1:1"), "m@0", Takedowns(lambda: HashKey("k")), availability=availability)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +41,11 @@ def test_what_is_refused_for_good_ends_the_worker(code: int, words: str) -> None
     ("code", "words"),
     [
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, "TOPIC_AUTHORIZATION_FAILED"),
-        (KafkaError.MSG_SIZE_TOO_LARGE, "max.message.bytes"), (KafkaError.POLICY_VIOLATION, "policy"),
+        (KafkaError.MSG_SIZE_TOO_LARGE, "max.message.bytes"),
+        (KafkaError.POLICY_VIOLATION, "policy"),
         (KafkaError.INVALID_RECORD, "INVALID_RECORD"),
     ],
-)  # fmt: skip
+)
 def test_what_a_topic_refuses_is_waited_for(code: int, words: str) -> None:
     """Nothing is acknowledged, and the message says what was refused, until it is not; all else goes on."""
     availability, sent = Availability(), list[int]()
@@ -91,7 +90,7 @@ REFUSED = [
     (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, SlowDown, "transactions", 1),
     (KafkaError._MSG_TIMED_OUT, SlowDown, "has not confirmed a record of t", 3),
     (KafkaError.NOT_ENOUGH_REPLICAS, SlowDown, "has not confirmed a record of t", 3),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "kind", "words", "status"), REFUSED)

@@ -25,11 +25,26 @@ def test_places() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":", "::", "p-listing-updated", "p-listing-updated:3", "p-listing-updated:3:", "p-listing-updated:-1:3",
-     "p-listing-updated:3:-1", "p-listing-updated:3:x", "p-listing-updated:3:4:5", "p-listing-updated:3:1e3",
-     " p-listing-updated:3:4", "p-listing-updated:3:4\n", "p-listing-updated:\u0663:4",
-     "p-listing-updated:3:" + "9" * 19, "listing-updated:3:4", "interactions:3:4"],
-)  # fmt: skip
+    [
+        "",
+        ":",
+        "::",
+        "p-listing-updated",
+        "p-listing-updated:3",
+        "p-listing-updated:3:",
+        "p-listing-updated:-1:3",
+        "p-listing-updated:3:-1",
+        "p-listing-updated:3:x",
+        "p-listing-updated:3:4:5",
+        "p-listing-updated:3:1e3",
+        " p-listing-updated:3:4",
+        "p-listing-updated:3:4\n",
+        "p-listing-updated:\u0663:4",
+        "p-listing-updated:3:" + "9" * 19,
+        "listing-updated:3:4",
+        "interactions:3:4",
+    ],
+)
 def test_no_place(text: str) -> None:
     """Exit 2, in one line that names it; also of a topic that is not read here."""
     with pytest.raises(CommandFailed) as failure:

@@ -132,11 +132,15 @@ def test_without_a_pin_the_first_erasure_says_which_key_it_is() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("hash-key", b"{"), ("hash-key", b'{"key_id": "?", "at": "2026-11-25T00:00:00Z"}'), ("", b"{}"),
-        ("colour:red", b"{}"), ("erased:" + "0" * 64, b"\xff"), ("seller:u1", b'{"version": "later"}'),
+        ("hash-key", b"{"),
+        ("hash-key", b'{"key_id": "?", "at": "2026-11-25T00:00:00Z"}'),
+        ("", b"{}"),
+        ("colour:red", b"{}"),
+        ("erased:" + "0" * 64, b"\xff"),
+        ("seller:u1", b'{"version": "later"}'),
         ("listing:m1", b'{"kind": "listing", "value": "m1", "at": "9e9", "version": -1}'),
     ],
-)  # fmt: skip
+)
 def test_garbage_is_counted_and_stops_nobody(key: str, value: bytes) -> None:
     """Whatever comes: an entry that can't be read is no reason to end, and a later good one takes its place."""
     hidden = Takedowns(lambda: KEY)

@@ -40,10 +40,13 @@ def client(*refusals: int) -> AdminClient:
 @pytest.mark.parametrize(
     "code",
     [
-        KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
     ],
-)  # fmt: skip
+)
 def test_a_leader_that_changes_is_waited_for(code: int) -> None:
     """Whatever the partition says of it: the question is asked again, for offsets and for epochs."""
     assert offsets(client(code, code), PLACES, OffsetSpec.latest()) == dict.fromkeys(PLACES, 7)

@@ -6,8 +6,11 @@ from workers.images.containers import gif, jpeg, png, webp
 from workers.images.containers.stripped import Stripped
 
 _BY_KIND: dict[str, Callable[[bytes], Stripped]] = {
-    "JPEG": jpeg.strip, "PNG": png.strip, "WebP": webp.strip, "GIF": gif.strip,
-}  # fmt: skip
+    "JPEG": jpeg.strip,
+    "PNG": png.strip,
+    "WebP": webp.strip,
+    "GIF": gif.strip,
+}
 
 
 def strip(data: bytes, kind: str) -> Stripped:

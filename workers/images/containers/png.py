@@ -37,9 +37,11 @@ def strip(data: bytes) -> Stripped:
         kept += [palette, _chunk(b"tRNS", _body(first, b"tRNS")[: max(0, len(palette) - 12) // 3])]
     kept += [_chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]
     return Stripped(
-        b"".join(kept), orientation_of(_body(first, b"eXIf")), _profile(_body(first, b"iCCP")),
+        b"".join(kept),
+        orientation_of(_body(first, b"eXIf")),
+        _profile(_body(first, b"iCCP")),
         _transparent(colours, depth, _body(first, b"tRNS")),
-    )  # fmt: skip
+    )
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -85,9 +85,14 @@ class IndexApp:
     """One index worker: the Faust app, the pipeline, and the watermarks of the assigned partitions."""
 
     def __init__(
-        self, app: faust.App, settings: Settings, lineage: Lineage, capacity: Capacity, policy: FailurePolicy,
+        self,
+        app: faust.App,
+        settings: Settings,
+        lineage: Lineage,
+        capacity: Capacity,
+        policy: FailurePolicy,
         skips: Skips = NONE,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.app, self._skips = app, skips
         self.assigned = asyncio.Event()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -57,6 +57,8 @@ def _sasl(config: dict[str, Any], context: ssl.SSLContext | None) -> faust.types
             2,
         )
     return SASLCredentials(
-        username=config.get("sasl.username"), password=config.get("sasl.password"),
-        mechanism=SASLMechanism(mechanism), ssl_context=context,
-    )  # fmt: skip
+        username=config.get("sasl.username"),
+        password=config.get("sasl.password"),
+        mechanism=SASLMechanism(mechanism),
+        ssl_context=context,
+    )

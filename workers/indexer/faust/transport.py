@@ -26,11 +26,13 @@ class _Thread(aiokafka.AIOKafkaConsumerThread):
         ours = {tp: commit for tp, commit in offsets.items() if tp in self.assignment()}
         self.tp_last_committed_at.update(dict.fromkeys(ours, time.monotonic()))
         try:
-            await self._ensure_consumer().commit({
-                # The zero byte: `streams.log_identity.metadata_of`.
-                TopicPartition(*tp): OffsetAndMetadata(offset, f"{text}\0")
-                for tp, (offset, text) in ours.items()
-            })  # fmt: skip
+            await self._ensure_consumer().commit(
+                {
+                    # The zero byte: `streams.log_identity.metadata_of`.
+                    TopicPartition(*tp): OffsetAndMetadata(offset, f"{text}\0")
+                    for tp, (offset, text) in ours.items()
+                }
+            )
         except Exception as error:
             if isinstance(error, CommitFailedError) and "already rebalanced" in str(error):
                 return False

@@ -199,9 +199,7 @@ def _not_whole(stored: Stored, readable: Mapping[Order, Event]) -> dict[str, lis
 
 
 def _lost_says(lost: Sequence[Event], newest: Order | None) -> list[str]:
-    says = [
-        f"{_place(event.source)} can't be read and is no dead letter" for event in lost if event.order is None
-    ]  # fmt: skip
+    says = [f"{_place(event.source)} can't be read and is no dead letter" for event in lost if event.order is None]
     if orders := [event.order for event in lost if event.order is not None]:
         says.append(f"{_shown(max(orders))} is neither stored nor a dead letter; stored is {_shown(newest)}")
     return says
