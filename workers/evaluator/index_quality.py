@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 
 import structlog
 
-from streams.errors import Broken, CommandFailed, SlowDown
 from streams.settings import Settings
 from workers.decision.diagnostics import drift
 from workers.decision.signals import Change
@@ -62,8 +61,8 @@ class IndexQualityMonitor:
             far = drift(earlier.vectors, later.vectors).distance if min(len(earlier.ids), len(later.ids)) > 1 else None
             pairs = count_since(client, collections, begun)
             return IndexQuality(self._change(collections.listings, now), pairs, far)
-        except (SlowDown, Broken, CommandFailed) as away:
-            _log.warning("index_not_measured", error=str(away))
+        except Exception as error:  # noqa: BLE001 - it stands beside the decision and must never keep it from being made
+            _log.warning("index_not_measured", error=str(error) or repr(error))
             return IndexQuality()
 
     def _change(self, collection: str, now: float | None) -> Change | None:

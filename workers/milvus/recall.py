@@ -35,13 +35,16 @@ class Sample:
 
 
 def sample(client: MilvusClient, collections: Collections, expression: str = "", seed: int = 0) -> Sample:
-    """Up to QUERIES rows that meet a filter, from a place drawn by `seed`. Raises SlowDown where Milvus is away."""
+    """Up to QUERIES rows that meet a filter, from a random offset; none if no row does. Raises SlowDown if Milvus is
+    away."""
     where = expression or 'listing_id >= ""'
     count = int(_asked(client, collections, where, output_fields=["count(*)"])[0]["count(*)"])
     skipped = int(np.random.default_rng(seed).integers(0, max(1, min(count - QUERIES, _FIRST))))
     fields = ["listing_id", VECTOR_FIELD]
     rows = _asked(client, collections, where, output_fields=fields, limit=QUERIES, offset=skipped)
-    vectors = np.array([row[VECTOR_FIELD] for row in rows], np.float32).reshape(len(rows), -1)
+    if not rows:
+        return Sample((), np.empty((0, 0), np.float32))
+    vectors = np.array([row[VECTOR_FIELD] for row in rows], np.float32)
     return Sample(tuple(row["listing_id"] for row in rows), vectors)
 
 
