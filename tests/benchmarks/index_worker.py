@@ -13,7 +13,8 @@ from pathlib import Path
 
 from streams.logging_setup import set_up_log
 from streams.settings import read_settings
-from workers.indexer.service import IndexerOptions, run_with
+from workers.indexer.config import IndexerOptions
+from workers.indexer.service import run_with
 
 from .encoders import DIMENSIONS, FREE, GPU, StandIn
 

@@ -1,14 +1,23 @@
 """Changes in hand, as plain values."""
 
+import time
 from typing import Any
 
 from catalogue import dumped
 from schemas.source import Source
 from streams.listing_codec import Record
-from streams.retry_headers import RetryState, requeue_headers
+from streams.retry_headers import RetryState, first_source, requeue_headers, retry_state
 from streams.watermark import Watermark
 from workers.indexer.in_flight import InFlight
 from workers.indexer.pending_event import PendingEvent, ReceivedRecord, read_event
+
+
+def received_record(
+    record: Record, watermark: Watermark, in_flight: InFlight | None = None, *, skip: bool = False
+) -> ReceivedRecord:
+    """A record as the Faust app submits it, its retry headers parsed."""
+    source, retry = first_source(record), retry_state(record)
+    return ReceivedRecord(record, watermark, in_flight or InFlight(1_000), time.monotonic(), source, retry, skip)
 
 
 def received(
@@ -19,7 +28,7 @@ def received(
     place = {"topic": "listing-updated", "partition": 0, "offset": offset, "timestamp": 1_000, **source}
     record = Record(Source(**place), event["listing_id"].encode(), dumped(event))
     mark.begin(offset)
-    return ReceivedRecord(record, mark, InFlight(1_000), 0.0)
+    return received_record(record, mark)
 
 
 def change(
@@ -38,4 +47,4 @@ def copy_of(first: PendingEvent, offset: int = 0, **said: Any) -> PendingEvent:
     again = Record(source, record.key, record.value, tuple(requeue_headers(record, RetryState(**said))))
     mark = Watermark()
     mark.begin(offset)
-    return read_event(ReceivedRecord(again, mark, InFlight(1_000), 0.0))
+    return read_event(received_record(again, mark))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from changes import received_record
 from schemas.outcome import Done
 from schemas.source import Source
 from streams.errors import BadMessage
@@ -31,6 +32,7 @@ from workers.indexer.pending_event import PendingEvent, ReceivedRecord
 from workers.indexer.planner import Planner
 from workers.indexer.removals import Removals
 from workers.indexer.settler import Settler
+from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.indexer.writer import Writer
 from workers.milvus.row import Known, Order, Row, Tombstone
@@ -187,11 +189,10 @@ class Worker:
         store: Any = world.store
         reporter: Any = self
         pictures: Any = self
-        self._settler = Settler(self._fold, reporter, self.queues.inbox)
+        self._settler = Settler(self._fold, reporter, self.queues)
         follower: Any = NothingTakenDown()
-        removals = Removals(stages, self.queues, store, follower, lease)
-        self._planner = Planner(stages, self.queues, self._fold, store, self._settler, pictures, follower)
-        self._writer = Writer(stages, self.queues, self._fold, store, self._settler, lease, follower, removals)
+        shared = Shared(stages, self.queues, self._fold, store, self._settler, follower, lease)
+        self._planner, self._writer = Planner(shared, pictures), Writer(shared, Removals(shared))
 
     def assign(self, number: int) -> None:
         self.owned.add(number)
@@ -206,8 +207,7 @@ class Worker:
         for topic in LISTING_TOPICS:
             self.marks.pop((topic, number)).close()
         self.owned.discard(number)
-        for change in self._fold.drop_revoked():
-            change.received.drop()
+        self._settler.drop_revoked()
 
     def take(self, place: Place) -> bool:
         """The next record of a partition; False where there is none."""
@@ -215,7 +215,7 @@ class Worker:
             if record.source.offset >= self.read[place]:
                 self.read[place] = record.source.offset + 1
                 assert self.marks[place].begin(record.source.offset)
-                self.queues.inbox.put(ReceivedRecord(record, self.marks[place], self._room, 0.0))
+                self.queues.inbox.put(received_record(record, self.marks[place], self._room))
                 return True
         return False
 

@@ -95,8 +95,8 @@ def index(
     gc.disable()
     from streams.skipped_records import read_skips
     from streams.topics import LISTING_TOPICS
-    from workers.indexer.config import Capacity
-    from workers.indexer.service import IndexerOptions, run_worker
+    from workers.indexer.config import Capacity, IndexerOptions
+    from workers.indexer.service import run_worker
     from workers.models.encoder import Device
     from workers.models.loading import siglip_class
     from workers.process.failure_policy import FailurePolicy

@@ -1,7 +1,16 @@
-"""The capacity of an index worker: the bounds of its queues, batches and decoders."""
+"""The options of an index worker, and its capacity: the bounds of its queues, batches and decoders."""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streams.skipped_records import NONE, Skips
+from workers.images.limits import ImageLimits
+from workers.process.failure_policy import FailurePolicy
+
+if TYPE_CHECKING:
+    from workers.models.encoder import Device  # torch is not needed to decode
 
 MIN_DECODERS, MAX_DECODERS = 2, 8
 """Beyond eight decoder processes, the transfer of pictures costs the encoder more than they gain."""
@@ -34,3 +43,23 @@ class Capacity:
     """Events of the retry topic that are read and not due yet, about 2 kB each. At this number the topic is paused."""
     max_delayed_bytes: int = 32_000_000
     """Bytes of their keys, values and headers: large values can't fill the memory either."""
+
+
+@dataclass(frozen=True)
+class IndexerOptions:
+    """The options of an index worker from the command line, beyond the settings."""
+
+    model: str = ""
+    device: "Device" = "auto"
+    batch_size: int = 32
+    capacity: Capacity = Capacity()
+    limits: ImageLimits = ImageLimits()  # noqa: RUF009 - a frozen value
+    failure_policy: FailurePolicy = FailurePolicy()  # noqa: RUF009 - a frozen value
+    ready_file: Path | None = None
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    accept_offsets: bool = False
+    rebuild: bool = False
+    skips: Skips = NONE
+    grace: float = 15.0
+    """Seconds from SIGTERM to the end of the process."""

@@ -36,7 +36,7 @@ class DelayedDelivery:
         """Hold a record for `seconds`; pauses the retry topic if the queue is full."""
         earlier = self._queue.add(received, time.monotonic() + seconds)
         if earlier is not None:
-            earlier.watermark.finish(earlier.record.source.offset)
+            earlier.finish_copy()
         if self._queue.full:
             self._pause_control.pause()  # each time: a rebalance opens it
             if not self._topic_paused:

@@ -6,24 +6,17 @@ from collections.abc import Callable
 from streams.errors import BadMessage
 from workers.indexer import metrics
 from workers.indexer.batch_encoding import encode, pool
-from workers.indexer.messages import Queues, Write
-from workers.indexer.settler import Settler
-from workers.indexer.stages import Stages, drain_batch
+from workers.indexer.messages import Write
+from workers.indexer.shared import Shared
+from workers.indexer.stages import drain_batch
 from workers.models.protocol import ImageEncoder
 
 
 class EncodeStage:
     """Reads events with their pixels from `decoded`; puts them with their vectors on `writes`."""
 
-    def __init__(
-        self,
-        stages: Stages,
-        queues: Queues,
-        settler: Settler,
-        encoder: ImageEncoder,
-        on_slots_free: Callable[[int], None],
-    ) -> None:
-        self._stages, self._queues, self._settler = stages, queues, settler
+    def __init__(self, shared: Shared, encoder: ImageEncoder, on_slots_free: Callable[[int], None]) -> None:
+        self._stages, self._queues, self._settler = shared.stages, shared.queues, shared.settler
         self._encoder, self._on_slots_free = encoder, on_slots_free
 
     def step(self) -> None:

@@ -19,12 +19,10 @@ from workers.images.resolver import LOOKUPS
 from workers.images.responses import Fetched, NotYet
 from workers.indexer import metrics
 from workers.indexer.decode_stage import DecodeStage
-from workers.indexer.fold import Fold
-from workers.indexer.messages import Decoded, Queues, Write
+from workers.indexer.messages import Decoded, Write
 from workers.indexer.pending_event import PendingEvent
 from workers.indexer.picture_request import PictureRequest, picture_request
-from workers.indexer.settler import Settler
-from workers.indexer.stages import Stages
+from workers.indexer.shared import Shared
 
 _TICK_SECONDS = 0.5
 _SWEEP_SECONDS = 0.2
@@ -37,17 +35,17 @@ ten times as long as a sweep takes, so that sweeping takes no more than a tenth 
 class FetchStage:
     """Takes events that need pictures; puts them with their pixels on the queue `decoded`."""
 
-    def __init__(
-        self, stages: Stages, queues: Queues, fold: Fold, settler: Settler, recipe: Recipe, fetcher: Fetcher
-    ) -> None:
-        self._stages, self._queues, self._fold, self._settler = stages, queues, fold, settler
+    def __init__(self, shared: Shared, recipe: Recipe, fetcher: Fetcher) -> None:
+        self._stages, self._queues = shared.stages, shared.queues
+        self._fold, self._settler = shared.fold, shared.settler
         self._recipe, self._fetcher = recipe, fetcher
-        self._decoding = DecodeStage(recipe, fetcher.limits, stages.capacity)
+        capacity = shared.stages.capacity
+        self._decoding = DecodeStage(recipe, fetcher.limits, capacity)
         self._loop = asyncio.new_event_loop()
         # Hanging hosts and name servers must leave capacity for others, however small it is: half of the slots are for
         # hosts that have not delivered yet; a quarter and an eighth of the events in flight may wait in the queues.
-        max_in_flight = stages.capacity.max_in_flight
-        slots, lookups = min(stages.capacity.picture_slots, max_in_flight), min(LOOKUPS, max(2, max_in_flight // 8))
+        max_in_flight = capacity.max_in_flight
+        slots, lookups = min(capacity.picture_slots, max_in_flight), min(LOOKUPS, max(2, max_in_flight // 8))
         self._host_queues: FairQueues[PictureRequest] = FairQueues(
             fetcher.hosts, fetcher.shares, slots, fetcher.host_limits
         )

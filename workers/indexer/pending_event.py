@@ -7,7 +7,7 @@ from schemas.listing import ListingEvent
 from schemas.outcome import StagesMs
 from schemas.source import Source
 from streams.listing_codec import Record, decode_listing
-from streams.retry_headers import first_source, retry_state
+from streams.retry_headers import RetryState
 from streams.skipped_records import skipped
 from streams.watermark import Watermark
 from workers.indexer.in_flight import InFlight
@@ -44,13 +44,21 @@ class ReceivedRecord:
     in_flight: InFlight
     received_at: float
     """`time.monotonic()` of its arrival."""
+    source: Source
+    """The first location of the event: a replayed dead letter keeps it, or replaying would reorder events."""
+    retry: RetryState
+    """How often it was requeued, and when it is due; from its headers."""
     skip: bool = False
-    """Whether the operator skips it (`--skip`): then it is not parsed."""
+    """Whether the operator skips it (`--skip`): then its value is not parsed."""
 
     def finish(self) -> None:
-        """The event is written, superseded or dead-lettered: its offset may be committed."""
+        """The event is written, superseded, dead-lettered or erased: its offset may be committed. See `Settler`."""
         self.watermark.finish(self.record.source.offset)
         self.in_flight.release()
+
+    def finish_copy(self) -> None:
+        """A later copy replaces this record before it was counted in flight: its offset may be committed."""
+        self.watermark.finish(self.record.source.offset)
 
     def drop(self) -> None:
         """The partition was revoked: its new owner will read this record again."""
@@ -63,8 +71,6 @@ class PendingEvent:
 
     received: ReceivedRecord
     event: ListingEvent
-    source: Source
-    """The first location of the event: a replayed dead letter keeps it, or replaying would reorder events."""
     order: Order
     times: StageTimes = field(default_factory=StageTimes)
 
@@ -76,7 +82,12 @@ class PendingEvent:
     @property
     def refetch(self) -> bool:
         """Whether its pictures must be fetched again even if their URLs are the same."""
-        return retry_state(self.received.record).refetch
+        return self.received.retry.refetch
+
+    @property
+    def source(self) -> Source:
+        """The first location of the event."""
+        return self.received.source
 
     @property
     def is_owned(self) -> bool:
@@ -89,7 +100,6 @@ def read_event(received: ReceivedRecord) -> PendingEvent:
     if received.skip:
         raise skipped()
     event = decode_listing(received.record)
-    source = first_source(received.record)
-    pending = PendingEvent(received, event, source, order_of(event.version, source))
+    pending = PendingEvent(received, event, order_of(event.version, received.source))
     pending.times.queue = (time.monotonic() - received.received_at) * 1_000
     return pending

@@ -16,61 +16,60 @@ from dataclasses import replace
 from streams.settings import Settings
 from streams.takedown_follower import TakedownFollower
 from workers.images.fetch import Fetcher
-from workers.images.limits import HostLimits, ImageLimits
+from workers.images.limits import HostLimits
 from workers.indexer import metrics
 from workers.indexer.availability import Availability
-from workers.indexer.config import Capacity
+from workers.indexer.config import IndexerOptions
 from workers.indexer.encode_stage import EncodeStage
 from workers.indexer.fetch_stage import FetchStage
 from workers.indexer.fold import Fold
 from workers.indexer.in_flight import InFlight
 from workers.indexer.lease import Lease
 from workers.indexer.liveness import Progress
-from workers.indexer.messages import Queues
+from workers.indexer.messages import Queues, Sweep
 from workers.indexer.pending_event import ReceivedRecord
 from workers.indexer.planner import Planner
 from workers.indexer.removals import Removals
 from workers.indexer.reporter import Reporter
 from workers.indexer.settler import Settler
+from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.indexer.writer import Writer
 from workers.milvus.store import Store
 from workers.models.protocol import ImageEncoder
-from workers.process.failure_policy import FailurePolicy
 
 
 class Pipeline:
-    """From records to rows: `submit` records, `drop_revoked`, `stop`. `on_failure` is called with the first failure."""
+    """From records to rows: `submit` records, `drop_revoked`, `stop`. `on_failure` is called with each failure."""
 
     def __init__(
         self,
         settings: Settings,
+        options: IndexerOptions,
         encoder: ImageEncoder,
         store: Store,
-        on_failure: Callable[[BaseException], None],
-        limits: ImageLimits,
-        capacity: Capacity,
-        policy: FailurePolicy,
         lease: Lease,
+        on_failure: Callable[[BaseException], None],
     ) -> None:
+        capacity, queues, fold, self._availability = options.capacity, Queues(), Fold(), Availability()
         self.in_flight = InFlight(capacity.max_in_flight)
-        self._queues, self._fold = Queues(), Fold()
-        self._availability = Availability()
         self._stages = Stages(capacity, on_failure, self._availability)
-        self._follower = TakedownFollower(settings, lambda entries: self._removals.add_takedowns(entries))
-        self._removals = Removals(self._stages, self._queues, store, self._follower, lease)
-        self._reporter = Reporter(
-            settings, encoder.recipe.model_id, self._follower.takedowns, policy, self._availability
-        )
-        settler = Settler(self._fold, self._reporter, self._queues.inbox)
-        image_limits = replace(limits, formats=settings.image_formats)
+        self._follower = TakedownFollower(settings, lambda entries: queues.urgent.put(Sweep(tuple(entries))))
+        takedowns = self._follower.takedowns
+        metrics.TAKEDOWNS.set_function(lambda: takedowns.count)
+        metrics.TAKEDOWNS_UNREAD.set_function(lambda: takedowns.unread)
+        model_id, policy = encoder.recipe.model_id, options.failure_policy
+        self._reporter = Reporter(settings, model_id, takedowns, policy, self._availability)
+        self._settler = Settler(fold, self._reporter, queues)
+        shared = Shared(self._stages, queues, fold, store, self._settler, self._follower, lease)
+        self._queues = queues
+        image_limits = replace(options.limits, formats=settings.image_formats)
         fetcher = Fetcher(settings, image_limits, HostLimits.of_hand(capacity.max_in_flight))
-        self._pictures = FetchStage(self._stages, self._queues, self._fold, settler, encoder.recipe, fetcher)
-        self._encoding = EncodeStage(self._stages, self._queues, settler, encoder, self._pictures.release_slots)
-        self._planner = Planner(self._stages, self._queues, self._fold, store, settler, self._pictures, self._follower)
-        self._writer = Writer(
-            self._stages, self._queues, self._fold, store, settler, lease, self._follower, self._removals
-        )
+        self._pictures = FetchStage(shared, encoder.recipe, fetcher)
+        self._encoding = EncodeStage(shared, encoder, self._pictures.release_slots)
+        self._planner = Planner(shared, self._pictures)
+        self._removals = Removals(shared)
+        self._writer = Writer(shared, self._removals)
 
     def start(self) -> None:
         """Start the threads."""
@@ -106,8 +105,7 @@ class Pipeline:
 
     def drop_revoked(self) -> None:
         """Drop the events of revoked partitions (their watermarks are closed)."""
-        for pending in self._fold.drop_revoked():
-            pending.received.drop()
+        self._settler.drop_revoked()
 
     def stop(self, seconds: float) -> None:
         """Finish the writes in progress and their outcomes, leave the rest to the next worker; at most `seconds`."""

@@ -4,18 +4,15 @@ import structlog
 
 from streams.errors import BadMessage
 from streams.retry_headers import ERASURE_MARK
-from streams.takedown_follower import TakedownFollower
 from streams.takedowns import Takedowns
 from workers.indexer import metrics
 from workers.indexer.fetch_stage import FetchStage
-from workers.indexer.fold import Fold
 from workers.indexer.guard import Action, decide, is_taken_down
-from workers.indexer.messages import Erase, Queues, Write
+from workers.indexer.messages import Write
 from workers.indexer.pending_event import PendingEvent, ReceivedRecord, read_event
-from workers.indexer.settler import Settler
-from workers.indexer.stages import Stages, drain_batch
+from workers.indexer.shared import Shared
+from workers.indexer.stages import drain_batch
 from workers.milvus.row import Known
-from workers.milvus.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -23,19 +20,10 @@ _log = structlog.get_logger(__name__)
 class Planner:
     """One step: a batch from the inbox, one Strong read, and the routing of each listing's winner."""
 
-    def __init__(
-        self,
-        stages: Stages,
-        queues: Queues,
-        fold: Fold,
-        store: Store,
-        settler: Settler,
-        pictures: FetchStage,
-        follower: TakedownFollower,
-    ) -> None:
-        self._follower = follower
-        self._stages, self._queues, self._fold = stages, queues, fold
-        self._store, self._settler, self._pictures = store, settler, pictures
+    def __init__(self, shared: Shared, pictures: FetchStage) -> None:
+        self._stages, self._queues, self._fold = shared.stages, shared.queues, shared.fold
+        self._store, self._settler, self._follower = shared.store, shared.settler, shared.takedowns
+        self._pictures = pictures
 
     def step(self) -> None:
         """Plan one batch from the inbox; waits while the store is unavailable."""
@@ -60,7 +48,7 @@ class Planner:
 
     def _read(self, received: ReceivedRecord) -> list[PendingEvent]:
         if received.watermark.released:
-            received.drop()
+            self._settler.drop_unread(received)
             return []
         try:
             pending = read_event(received)
@@ -72,12 +60,9 @@ class Planner:
 
     def _route(self, listing_id: str, known: Known, takedowns: Takedowns) -> None:
         while (winner := self._fold.winner(listing_id)) is not None and not winner.is_owned:
-            # Its partition was revoked while it was parsed, after `drop_revoked` had run.
-            if self._fold.discard(winner):
-                winner.received.drop()
+            self._settler.drop(winner)
         while winner is not None and takedowns.is_erased(listing_id, winner.event.version):
-            if self._fold.discard(winner):
-                self._queues.urgent.put(Erase(winner))
+            self._settler.erase(winner)
             winner = self._fold.winner(listing_id)
         if winner is None:
             return

@@ -8,38 +8,29 @@ from collections.abc import Callable
 
 import structlog
 
-from schemas.takedown import Takedown
-from streams.takedown_follower import TakedownFollower
 from streams.takedowns import Takedowns
 from workers.indexer import metrics
-from workers.indexer.lease import Lease
-from workers.indexer.messages import Erase, Queues, Sweep
-from workers.indexer.stages import Stages
+from workers.indexer.messages import Erase, Sweep
+from workers.indexer.shared import Shared
 from workers.milvus.row import Tombstone, tombstone_of
-from workers.milvus.store import READ_BATCH, Store
+from workers.milvus.store import READ_BATCH
 from workers.milvus.takedown_rows import TakenDownRow, filters_of, in_key_ranges, taken_down_rows
 
 _log = structlog.get_logger(__name__)
 
 
 class Removals:
-    """Requested from any thread (`add_takedowns`, `set_owned_partitions`), done by `step` on the writer thread."""
+    """Requested from any thread by the queue `urgent`, done by `step` on the writer thread."""
 
-    def __init__(self, stages: Stages, queues: Queues, store: Store, follower: TakedownFollower, lease: Lease) -> None:
-        self._stages, self._queues, self._store = stages, queues, store
-        self._follower, self._lease = follower, lease
+    def __init__(self, shared: Shared) -> None:
+        self._stages, self._queues, self._store = shared.stages, shared.queues, shared.store
+        self._settler, self._follower, self._lease = shared.settler, shared.takedowns, shared.lease
         self._owned: frozenset[int] = frozenset()
-        metrics.TAKEDOWNS.set_function(lambda: follower.takedowns.count)
-        metrics.TAKEDOWNS_UNREAD.set_function(lambda: follower.takedowns.unread)
 
     @property
     def pending(self) -> bool:
         """Whether a removal is queued."""
         return not self._queues.urgent.empty()
-
-    def add_takedowns(self, entries: list[Takedown]) -> None:
-        """Queue the removal of rows covered by new takedowns."""
-        self._queues.urgent.put(Sweep(tuple(entries)))
 
     def set_owned_partitions(self, partitions: frozenset[int]) -> None:
         """Set the owned partitions, and queue a full sweep: their last owner may have left taken-down rows."""
@@ -95,7 +86,7 @@ class Removals:
         return delete
 
     def _erase(self, erases: list[Erase]) -> None:
-        """Delete what is stored of erased events, and finish them without an outcome, which would hold the id."""
+        """Delete what is stored of erased events, and end them."""
         known = self._stages.retry_while_unavailable("takedowns", self._follower.require)
         ours = {each.pending.listing_id for each in erases if each.pending.is_owned}
 
@@ -114,5 +105,4 @@ class Removals:
         if ours:
             self._stages.retry_while_unavailable("milvus", erase)
         for each in erases:
-            metrics.ERASED.inc()
-            each.pending.received.finish()
+            self._settler.erased(each.pending)

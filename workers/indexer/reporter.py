@@ -18,7 +18,7 @@ from streams.dead_letters import MAX_BYTES, encode_dead_letter
 from streams.errors import BadMessage, Broken
 from streams.record_headers import RawHeaders
 from streams.refusals import delivery_failure, needs_operator, refusal
-from streams.retry_headers import RetryState, first_source, requeue_headers, retry_state
+from streams.retry_headers import RetryState, requeue_headers
 from streams.settings import Settings
 from streams.takedowns import Takedowns
 from streams.topics import DEAD_LETTER, INDEXED, RETRY
@@ -105,10 +105,10 @@ class Reporter:
         record = received.record
         self._limit.bad(bad.reason, bad.error, party_of(record, bad.reason, pending.event if pending else None))
         dead_letter = DeadLetter(
-            source=first_source(record),
+            source=received.source,
             reason=cast("Reason", bad.reason),
             error=bad.error,
-            attempts=retry_state(record).attempts + bad.attempts,
+            attempts=received.retry.attempts + bad.attempts,
             worker=self._worker,
             model=self._model_id,
         )
@@ -125,7 +125,7 @@ class Reporter:
         """
         if self._finish_if_erased(pending.received, pending):
             return
-        record, before = pending.received.record, retry_state(pending.received.record)
+        record, before = pending.received.record, pending.received.retry
         state = schedule_retry(before, away, self._policy, now=time.time(), chance=random.random())  # noqa: S311 - no secret
         if state is None or record.size > MAX_BYTES:
             why = f"{away}; tried {before.tries + 1} times over the retry delays"
@@ -137,7 +137,7 @@ class Reporter:
         """Retry an event whose picture is not there yet: a few times while it is young, else it is dead-lettered."""
         if self._finish_if_erased(pending.received, pending):
             return
-        record, before = pending.received.record, retry_state(pending.received.record)
+        record, before = pending.received.record, pending.received.retry
         state = schedule_picture_retry(
             before,
             pending.source,

@@ -9,7 +9,6 @@ Beside them: lineage_watch (is it still the same log?), lease (is the partition 
 import asyncio
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,13 @@ from streams.groups import index_group
 from streams.hash_key_pin import catalogue_key
 from streams.redaction import shown_address
 from streams.settings import Settings
-from streams.skipped_records import NONE, Skips
 from streams.topics import NEEDED_BY_WORKERS, check
 from workers.images.fingerprint import fingerprint_of
-from workers.images.limits import ImageLimits
-from workers.indexer.config import Capacity
+from workers.indexer.config import IndexerOptions
 from workers.indexer.faust.app import IndexApp, make_app
+from workers.indexer.first_failure import FirstFailure
 from workers.indexer.health import WorkerIdentity, serve
+from workers.indexer.lease import Lease
 from workers.indexer.lineage import REBUILD, Lineage
 from workers.indexer.partition_offsets import read_partition_offsets
 from workers.indexer.pipeline import Pipeline
@@ -38,10 +37,9 @@ from workers.milvus.client import as_command_failure, connect
 from workers.milvus.collection import collection_names, exists, identity, live, prepare
 from workers.milvus.fingerprints import ensure_fingerprint
 from workers.milvus.store import Store
-from workers.models.encoder import Device, SiglipEncoder
+from workers.models.encoder import SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import ImageEncoder
-from workers.process.failure_policy import FailurePolicy
 from workers.process.ready_file import write_ready_file
 from workers.process.shutdown import end_within, stop_on_signals
 
@@ -49,26 +47,6 @@ _EXIT_SECONDS = 1.0
 """The part of the grace time reserved for the exit of the interpreter."""
 TOPICS_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class IndexerOptions:
-    """The options of this worker from the command line, beyond the settings."""
-
-    model: str = ""
-    device: Device = "auto"
-    batch_size: int = 32
-    capacity: Capacity = Capacity()  # noqa: RUF009 - a frozen value
-    limits: ImageLimits = ImageLimits()  # noqa: RUF009 - a frozen value
-    failure_policy: FailurePolicy = FailurePolicy()  # noqa: RUF009 - a frozen value
-    ready_file: Path | None = None
-    metrics_port: int | None = None
-    metrics_host: str = "127.0.0.1"
-    accept_offsets: bool = False
-    rebuild: bool = False
-    skips: Skips = NONE
-    grace: float = 15.0
-    """Seconds from SIGTERM to the end of the process."""
 
 
 def run_worker(settings: Settings, options: IndexerOptions) -> None:
@@ -152,66 +130,68 @@ def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: 
 async def _run(
     settings: Settings, options: IndexerOptions, encoder: ImageEncoder, store: Store, lineage: Lineage
 ) -> None:
-    began_at = time.monotonic()
-    index = IndexApp(
-        make_app(settings, encoder.recipe.hash12),
-        settings,
-        lineage,
-        options.capacity,
-        options.failure_policy,
-        options.skips,
-    )
-    index.pipeline = Pipeline(
-        settings, encoder, store, index.fail, options.limits, options.capacity, options.failure_policy, index.lease
-    )
-    stop = stop_on_signals()
-    server, health = await _serve(
-        settings, options, WorkerIdentity(encoder.recipe.model_id, store.collections.listings, began_at), index
-    )
-    index.pipeline.start()
+    """Wire the worker and run it until a signal or a failure; raises the failure."""
+    began_at, stop, lease, failure = time.monotonic(), stop_on_signals(), Lease(), FirstFailure()
+    pipeline = Pipeline(settings, options, encoder, store, lease, failure.report)
+    app = make_app(settings, encoder.recipe.hash12)
+    index = IndexApp(app, settings, options, lineage, pipeline, lease, failure)
+    identity = WorkerIdentity(encoder.recipe.model_id, store.collections.listings, began_at)
+    server, health = await _serve(settings, options, identity, index)
+    pipeline.start()
     if server is not None:
         index.start_lag_metrics()
     waits: list[asyncio.Future[Any]] = [
-        asyncio.create_task(index.app.start()),
+        asyncio.create_task(app.start()),
         asyncio.create_task(stop.wait()),
+        asyncio.create_task(app.wait_until_stopped()),
         asyncio.create_task(_report_ready(index, options.ready_file, health)),
-        asyncio.create_task(index.app.wait_until_stopped()),
     ]
-    started, stopped, _, crashed = waits
+    started, stopped, crashed, _ = waits
     try:
-        await asyncio.wait([started, stopped, index.failure], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([started, stopped, failure.future], return_when=asyncio.FIRST_COMPLETED)
         if started.done():
             started.result()
-            group, in_hand = index_group(settings, encoder.recipe.hash12), options.capacity.max_in_flight
-            _log.info("started", group=group, into=store.collections.listings, in_hand=in_hand)
-        await asyncio.wait([stopped, crashed, index.failure], return_when=asyncio.FIRST_COMPLETED)
+            in_flight = options.capacity.max_in_flight
+            _log.info("started", group=app.conf.id, into=store.collections.listings, in_hand=in_flight)
+        await asyncio.wait([stopped, crashed, failure.future], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        asked_at = time.monotonic()
-        end_within(options.grace, lambda: 0 if stop.is_set() and not index.failure.done() else 1)
-        failing = sys.exc_info()[0] is not None or index.failure.done()
-        try:
-            await index.close(options.grace - _EXIT_SECONDS)
-        except Exception as error:
-            if not failing:
-                raise
-            _log.warning("not_closed", error=repr(error))  # of what began half way; why it ends is said below
-        if server is not None:
-            await server.cleanup()
-        for task in waits:
-            task.cancel()
-        _log.info("ended", seconds=round(time.monotonic() - asked_at, 1))
-    if index.failure.done():
-        index.failure.result()
+        end_within(options.grace, lambda: 0 if stop.is_set() and not failure.reported else 1)
+        await _close(index, server, waits, options.grace, failing=sys.exc_info()[0] is not None or failure.reported)
+    if failure.reported:
+        failure.future.result()
     if not stop.is_set():
         raise Broken(await asyncio.to_thread(index.end_reason))
 
 
+async def _close(
+    index: IndexApp,
+    server: web.AppRunner | None,
+    waits: list[asyncio.Future[Any]],
+    grace: float,
+    *,
+    failing: bool,
+) -> None:
+    """Close everything within `grace` seconds; an error while it is `failing` is logged only."""
+    began = time.monotonic()
+    try:
+        await index.close(grace - _EXIT_SECONDS)
+    except Exception as error:
+        if not failing:
+            raise
+        _log.warning("not_closed", error=repr(error))  # a consequence of the failure, which is reported by `_run`
+    if server is not None:
+        await server.cleanup()
+    for task in waits:
+        task.cancel()
+    _log.info("ended", seconds=round(time.monotonic() - began, 1))
+
+
 async def _serve(
-    settings: Settings, options: IndexerOptions, who: WorkerIdentity, index: IndexApp
+    settings: Settings, options: IndexerOptions, identity: WorkerIdentity, index: IndexApp
 ) -> tuple[web.AppRunner | None, str | None]:
     if options.metrics_port is None:
         return None, None
-    return await serve(options.metrics_host, options.metrics_port, who, index.health_state, settings.allowed_hosts)
+    return await serve(options.metrics_host, options.metrics_port, identity, index.health_state, settings.allowed_hosts)
 
 
 async def _report_ready(index: IndexApp, ready_file: Path | None, health: str | None) -> None:

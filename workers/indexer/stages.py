@@ -15,7 +15,17 @@ from workers.indexer.config import Capacity
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Step = Callable[[], None]
+"""One pass of a stage: takes a batch from its queue, processes it, and returns.
+
+Called repeatedly, always from the stage's own thread, until `Stages.stop`; so its state needs no lock. It may block:
+up to `POLL_SECONDS` for input, then as long as its batch takes, and without limit in `retry_while_unavailable`.
+It may raise: Stopped, which ends the thread quietly; anything else ends the worker. So a SlowDown must be retried and a
+BadMessage dead-lettered within the step. Events that it has taken and not settled are read again by the next worker.
+"""
+
 POLL_SECONDS = 0.05
+"""The longest wait for input, and so the delay of a stop."""
 _BACK_OFF = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Backoff in seconds while a service is unavailable; the last is repeated, so recovery is noticed within 5 s."""
 
@@ -38,7 +48,7 @@ class Stages:
         self._on_failure = on_failure
         self._threads: list[threading.Thread] = []
 
-    def run(self, name: str, step: Callable[[], None]) -> None:
+    def run(self, name: str, step: Step) -> None:
         """Repeat `step` on a thread of its own until `stop`."""
 
         def loop() -> None:

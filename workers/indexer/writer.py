@@ -7,35 +7,22 @@ import threading
 import time
 
 from streams.errors import BadMessage
-from streams.takedown_follower import TakedownFollower
 from streams.takedowns import Takedowns
-from workers.indexer.fold import Fold
 from workers.indexer.guard import Action, decide, is_taken_down, status_of
-from workers.indexer.lease import Lease
-from workers.indexer.messages import Queues, Write
+from workers.indexer.messages import Write
 from workers.indexer.removals import Removals
-from workers.indexer.settler import Settler
-from workers.indexer.stages import Stages, drain_batch
+from workers.indexer.shared import Shared
+from workers.indexer.stages import drain_batch
 from workers.milvus.row import Known, Row, Tombstone, row_of, tombstone_of
-from workers.milvus.store import Store
 
 
 class Writer:
     """One step: a batch of writes, one Strong read, at most one upsert and one tombstone call, all events settled."""
 
-    def __init__(
-        self,
-        stages: Stages,
-        queues: Queues,
-        fold: Fold,
-        store: Store,
-        settler: Settler,
-        lease: Lease,
-        follower: TakedownFollower,
-        removals: Removals,
-    ) -> None:
-        self._stages, self._queues, self._fold, self._store, self._settler = stages, queues, fold, store, settler
-        self._lease, self._follower, self._removals = lease, follower, removals
+    def __init__(self, shared: Shared, removals: Removals) -> None:
+        self._stages, self._queues, self._fold = shared.stages, shared.queues, shared.fold
+        self._store, self._settler, self._follower = shared.store, shared.settler, shared.takedowns
+        self._lease, self._removals = shared.lease, removals
         self.idle = threading.Event()
         """Set while no batch is being written."""
         self.idle.set()

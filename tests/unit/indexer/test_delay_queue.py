@@ -5,7 +5,7 @@ import random
 import time
 from typing import Any
 
-from changes import received
+from changes import received, received_record
 from streams.listing_codec import Record
 from streams.retry_headers import RetryState, requeue_headers
 from streams.watermark import Watermark
@@ -30,7 +30,7 @@ def retried(offset: int, *, first: int | None = None, mark: Watermark | None = N
     again = received({**EVENT, **event}, offset, mark, topic="listing-retry")
     headers = tuple(requeue_headers(came.record, RetryState(tries=1)))
     record = Record(again.record.source, again.record.key, again.record.value, headers)
-    return ReceivedRecord(record, again.watermark, again.in_flight, 0.0)
+    return received_record(record, again.watermark, again.in_flight)
 
 
 def test_they_come_in_the_order_in_which_they_are_due() -> None:

@@ -22,9 +22,11 @@ from workers.images.limits import HostLimits, ImageLimits
 from workers.indexer.config import Capacity
 from workers.indexer.fetch_stage import FetchStage
 from workers.indexer.fold import Fold
+from workers.indexer.lease import Lease
 from workers.indexer.messages import Queues
 from workers.indexer.pending_event import PendingEvent, read_event
 from workers.indexer.settler import Settler
+from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.models.folder import find_model, read_recipe
 
@@ -78,10 +80,15 @@ class Stage:
         self.stages = Stages(Capacity(max_in_flight=IN_HAND, decoders=1), self.failures.append)
         fetcher = Fetcher(Settings(image_hosts=hosts), ImageLimits(), limits)
         self.pictures = FetchStage(
-            self.stages,
-            self.queues,
-            cast("Fold", self.hand),
-            cast("Settler", self.hand),
+            Shared(
+                self.stages,
+                self.queues,
+                cast("Fold", self.hand),
+                cast("Any", None),
+                cast("Settler", self.hand),
+                cast("Any", None),
+                Lease(),
+            ),
             read_recipe(find_model("")),
             fetcher,
         )

@@ -14,6 +14,8 @@ from workers.indexer.guard import Action, decide
 from workers.indexer.messages import Queues
 from workers.indexer.pending_event import PendingEvent
 from workers.indexer.planner import Planner
+from workers.indexer.settler import Settler
+from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.milvus.row import Known, row_of, tombstone_of
 
@@ -183,8 +185,9 @@ def test_a_change_that_came_as_its_partition_went() -> None:
     mark.release()
     assert fold.drop_revoked() == []
     fold.add([late])
-    nothing: Any = None  # it must need neither the store, nor the settler, nor the pictures for that
-    planner = Planner(Stages(Capacity(), nothing), Queues(), fold, nothing, nothing, nothing, nothing)
+    nothing: Any = None  # it must need neither the store, nor the reporter, nor the pictures for that
+    queues, stages = Queues(), Stages(Capacity(), nothing)
+    planner = Planner(Shared(stages, queues, fold, nothing, Settler(fold, nothing, queues), nothing, nothing), nothing)
     taken = late.received.in_flight.count
     planner._route("m1", Known(), nothing)
     assert fold.winner("m1") is None

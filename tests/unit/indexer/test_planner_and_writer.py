@@ -27,6 +27,7 @@ from workers.indexer.planner import Planner
 from workers.indexer.removals import Removals
 from workers.indexer.reporter import Reporter
 from workers.indexer.settler import Settler
+from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.indexer.writer import Writer
 from workers.milvus.row import Known, Row, Tombstone
@@ -131,12 +132,12 @@ class Bench:
         self.queues, self.fold = Queues(), Fold()
         stages = Stages(Capacity(idle_wait_seconds=0.0), self._broken)
         store = cast("Store", self.shelf)
-        self.settler = Settler(self.fold, cast("Reporter", self.told), self.queues.inbox)
+        self.settler = Settler(self.fold, cast("Reporter", self.told), self.queues)
         self.knows = Knows()
         follower = cast("TakedownFollower", self.knows)
-        removals = Removals(stages, self.queues, store, follower, self.lease)
-        self.planner = Planner(stages, self.queues, self.fold, store, self.settler, cast("FetchStage", self), follower)
-        self.writer = Writer(stages, self.queues, self.fold, store, self.settler, self.lease, follower, removals)
+        shared = Shared(stages, self.queues, self.fold, store, self.settler, follower, self.lease)
+        self.planner = Planner(shared, cast("FetchStage", self))
+        self.writer = Writer(shared, Removals(shared))
 
     def submit(self, change: PendingEvent, *_: Any) -> None:
         """A picture is wanted."""

@@ -1,17 +1,16 @@
 """`--skip`: which records an operator may name, and that nothing is read of them."""
 
-import time
 from typing import Any
 
 import pytest
 
+from changes import received_record
 from schemas.source import Source
 from streams.errors import BadMessage, CommandFailed
 from streams.listing_codec import Record
 from streams.skipped_records import read_skips
 from streams.watermark import Watermark
-from workers.indexer.in_flight import InFlight
-from workers.indexer.pending_event import ReceivedRecord, read_event
+from workers.indexer.pending_event import read_event
 
 TOPICS = ("p-listing-created", "p-listing-updated")
 
@@ -59,5 +58,5 @@ def test_nothing_is_read_of_it() -> None:
     poison: Any = object()
     record = Record(Source(topic="p-listing-updated", partition=0, offset=7), b"key", poison, ())
     with pytest.raises(BadMessage) as why:
-        read_event(ReceivedRecord(record, Watermark(), InFlight(1), time.monotonic(), skip=True))
+        read_event(received_record(record, Watermark(), skip=True))
     assert why.value.reason == "skipped"

@@ -15,34 +15,31 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from schemas.source import Source, record_time
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, CommandFailed
 from streams.groups import index_group
-from streams.lag import lag as group_lag
 from streams.listing_codec import Record
-from streams.retry_headers import retry_state
+from streams.retry_headers import first_source, retry_state
 from streams.settings import Settings
-from streams.skipped_records import NONE, Skips
 from streams.topics import LISTING_TOPICS, RETRY
 from workers.indexer.assignment import Assignment
 from workers.indexer.backlog import LagMonitor
-from workers.indexer.config import Capacity
+from workers.indexer.config import IndexerOptions
 from workers.indexer.delay_queue import DelayQueue
 from workers.indexer.delayed_delivery import DelayedDelivery, PauseControl
 from workers.indexer.faust.client_options import broker_options
 from workers.indexer.faust.transport import Transport
+from workers.indexer.first_failure import FirstFailure
 from workers.indexer.health import HealthState
 from workers.indexer.lease import Lease
 from workers.indexer.lineage import Lineage
 from workers.indexer.lineage_watch import LineageWatch
-from workers.indexer.liveness import Reading, needs_lag, stalled_twice
 from workers.indexer.pending_event import ReceivedRecord
 from workers.indexer.pipeline import Pipeline
+from workers.indexer.progress_watch import ProgressWatch
 from workers.indexer.retry_schedule import longest_wait
 from workers.indexer.start_offsets import check_offsets
-from workers.process.failure_policy import FailurePolicy
 
 COMMIT_SECONDS = 0.5
-WATCH_SECONDS = 15.0
 SESSION_SECONDS = 10.0
 """The session timeout: a killed worker keeps its partitions for so long."""
 REVOKE_SECONDS = 5.0
@@ -88,84 +85,83 @@ class IndexApp:
         self,
         app: faust.App,
         settings: Settings,
+        options: IndexerOptions,
         lineage: Lineage,
-        capacity: Capacity,
-        policy: FailurePolicy,
-        skips: Skips = NONE,
+        pipeline: Pipeline,
+        lease: Lease,
+        failure: FirstFailure,
     ) -> None:
-        self.app, self._skips = app, skips
+        self.app, self.pipeline, self._lease, self._failure = app, pipeline, lease, failure
+        self._settings, self._skips, policy = settings, options.skips, options.failure_policy
+        self._longest_wait, self._stall_seconds = longest_wait(policy), policy.stall_seconds
         self.assigned = asyncio.Event()
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.pipeline: Pipeline
-        self._settings, self._longest_wait = settings, longest_wait(policy)
-        self._stall_seconds = policy.stall_seconds
-        self._loop = asyncio.get_running_loop()
-        self.lease = Lease()
-        self._assignment = Assignment(self.lease)
-        self._lineage = LineageWatch(lineage, self._assignment, self._fail)
+        """Set at the first assignment."""
+        self._assignment = Assignment(lease)
+        self._lineage = LineageWatch(lineage, self._assignment, failure.report)
         self._lag_monitor = LagMonitor(settings, app.conf.id, self._assignment)
-        self._lag = 0
+        pause_control = PauseControl(self._pause_retries, self._resume_retries)
+        self._delayed = DelayedDelivery(DelayQueue(options.capacity), self._submit, pause_control)
+        self._watch = ProgressWatch(
+            settings,
+            app.conf.id,
+            self._assignment,
+            self._delayed,
+            pipeline.progress,
+            policy.stall_seconds,
+            failure.report,
+        )
         topic = app.topic(*(settings.named(name) for name in LISTING_TOPICS), value_type=bytes, key_type=bytes)
         app.agent(topic, name="listings")(self._listings)
-        assigned: Any = app.on_partitions_assigned  # Faust's signal types accept none of its own handlers
-        revoked: Any = app.on_partitions_revoked
-        assigned.connect(self._on_assigned)
-        revoked.connect(self._on_revoked)
-        app.task(self._commit_for_ever)
-        app.task(self._watch_progress)
-        self._delayed = DelayedDelivery(
-            DelayQueue(capacity), self._deliver, PauseControl(self._pause_retries, self._resume_retries)
-        )
-        app.task(self._deliver_due)
-        app.task(self._lineage.run)
+        on_assigned: Any = app.on_partitions_assigned  # Faust's signal types accept none of its own handlers
+        on_revoked: Any = app.on_partitions_revoked
+        on_assigned.connect(self._on_assigned)
+        on_revoked.connect(self._on_revoked)
+        for task in (self._commit_repeatedly, self._watch.run, self._deliver_due, self._lineage.run):
+            app.task(task)
 
     def start_lag_metrics(self) -> None:
         """Report the lag of the assigned partitions as metrics; to be called before the app is started."""
         self.app.task(self._lag_monitor.run)
-
-    def fail(self, error: BaseException) -> None:
-        """End the worker for `error`; from any thread. Only the first counts."""
-        self._loop.call_soon_threadsafe(self._fail, error)
 
     async def _listings(self, stream: Any) -> None:
         try:
             async for event in stream.noack().events():
                 await self._receive(event.message)
         except Exception as error:  # noqa: BLE001 - a restarted agent would not seek back: the process must end
-            self._fail(error)
+            self._failure.report(error)
 
     async def _receive(self, message: Any) -> None:
         watermark = self._assignment.watermark(message.tp)
         if watermark is None:
             return  # left over from an earlier assignment; the new owner reads it
-        record, in_flight = _record(message), self.pipeline.in_flight
         skip = bool(self._skips) and (message.topic, message.partition, message.offset) in self._skips
+        record, in_flight = _record(message), self.pipeline.in_flight
+        source, retry = first_source(record), retry_state(record)
         # It waits outside of `in_flight`, so that all else can flow; its offset is begun, so that no commit passes it.
-        if not skip and (seconds := min(retry_state(record).wait_seconds, self._longest_wait)):
+        if not skip and (seconds := min(retry.wait_seconds, self._longest_wait)):
             if watermark.begin(message.offset):
                 self._assignment.record_started(message.tp, record)
-                self._delayed.add(ReceivedRecord(record, watermark, in_flight, time.monotonic()), seconds)
+                self._delayed.add(
+                    ReceivedRecord(record, watermark, in_flight, time.monotonic(), source, retry), seconds
+                )
             return
         await in_flight.acquire()
         if watermark.closed or not watermark.begin(message.offset):
             in_flight.release()
             return
         self._assignment.record_started(message.tp, record)
-        self.pipeline.submit(ReceivedRecord(record, watermark, in_flight, time.monotonic(), skip))
+        self.pipeline.submit(ReceivedRecord(record, watermark, in_flight, time.monotonic(), source, retry, skip))
 
-    async def _deliver(self, received: ReceivedRecord) -> None:
-        """Pass a record that became due to the pipeline."""
+    async def _submit(self, received: ReceivedRecord) -> None:
+        """Submit a record that became due; the planner drops it if its partition was revoked."""
         await self.pipeline.in_flight.acquire()
-        if received.watermark.released:
-            received.drop()
-        else:
-            self.pipeline.submit(received)
+        self.pipeline.submit(received)
 
     async def _deliver_due(self) -> None:
         try:
             await self._delayed.run()
         except Exception as error:  # noqa: BLE001 - Faust would restart the task and lose its records
-            self._fail(error)
+            self._failure.report(error)
 
     def _pause_retries(self) -> None:
         consumer: Any = self.app.consumer  # of our own transport
@@ -182,7 +178,9 @@ class IndexApp:
         for partition in assigned:
             by_topic.setdefault(partition.topic, set()).add(partition.partition)
         if len({frozenset(partitions) for partitions in by_topic.values()}) > 1 or len(by_topic) not in (0, 3):
-            self._fail(Broken(f"the listing topics' partitions differ: {by_topic}; see `lookalike topics check`"))
+            self._failure.report(
+                Broken(f"the listing topics' partitions differ: {by_topic}; see `lookalike topics check`")
+            )
             return
         self._assignment.begin(assigned)
         self._lineage.assigned()
@@ -198,7 +196,7 @@ class IndexApp:
         await asyncio.to_thread(self.pipeline.wait_written, REVOKE_SECONDS)
         await self._assignment.commit(self.app.consumer)
         self._assignment.close(revoked)
-        self.lease.lose()
+        self._lease.lose()
         self._lag_monitor.changed()
         self._drop_revoked()
         _log.info("revoked", partitions=len(revoked))
@@ -207,51 +205,21 @@ class IndexApp:
         self._delayed.clear()
         self.pipeline.drop_revoked()
 
-    async def _commit_for_ever(self) -> None:
+    async def _commit_repeatedly(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(COMMIT_SECONDS)
             await self._assignment.commit(self.app.consumer)
 
-    async def _watch_progress(self) -> None:
-        """End the worker when it is stalled: it has work and finishes none of it."""
-        before: Reading | None = None
-        while not self.app.should_stop:
-            await asyncio.sleep(min(WATCH_SECONDS, self._stall_seconds / 4))
-            reading = await self._reading()
-            why = stalled_twice(before, reading, self._stall_seconds)
-            self._lag = reading.lag if why else 0
-            if why:
-                self._fail(Broken(why))
-            before = reading
-
-    async def _reading(self) -> Reading:
-        """The lag and the progress of now; progress is read last."""
-        limit, lag = self._stall_seconds, 0
-        if needs_lag(time.monotonic(), self.pipeline.progress(), limit):
-            lag = await asyncio.to_thread(self._own_lag)
-        return Reading(time.monotonic(), self.pipeline.progress(), lag)
-
     def health_state(self) -> HealthState:
         """What `/health` reports."""
         partitions = sorted({number for _, number in self._assignment.partitions}) if self.assigned.is_set() else None
-        return HealthState(self.pipeline.progress(), partitions, self._lag, self._stall_seconds, self._delayed.count)
-
-    def _own_lag(self) -> int:
-        """The lag of the assigned partitions; 0 if Kafka does not answer, for then waiting is right.
-
-        While delivery is paused or delayed, the retry topic does not count: its lag is intended.
-        """
-        try:
-            found = group_lag(self._settings, [self.app.conf.id])
-        except (CommandFailed, SlowDown, KafkaException):
-            return 0
-        ours = self._assignment.partitions
-        behind = self._settings.named(RETRY) if self._delayed.paused else None
-        return sum(each.lag for each in found if (each.topic, each.partition) in ours and each.topic != behind)
+        return HealthState(
+            self.pipeline.progress(), partitions, self._watch.lag, self._stall_seconds, self._delayed.count
+        )
 
     async def close(self, seconds: float) -> None:
         """Finish the writes in progress, commit them, leave the group; takes at most `seconds` in all."""
-        deadline = self._loop.time() + seconds
+        deadline = asyncio.get_running_loop().time() + seconds
         await asyncio.to_thread(self.pipeline.stop, seconds / 2)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
@@ -268,10 +236,6 @@ class IndexApp:
         except (CommandFailed, KafkaException):
             found = None
         return found or f"the Faust app ended by itself: {self.app.crash_reason!r}"
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.failure.done():
-            self.failure.set_exception(error)
 
 
 def _record(message: Any) -> Record:
