@@ -6,27 +6,24 @@ from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from schemas.evaluation_report import Comparison, Figures, Looked, Report, Shown, SliceReport
 from workers.decision.decision_round import RoundResult
 from workers.reports import decision_section, descriptions, formatting, plots
+from workers.reports.svg import Plot
 
-_PAGE = Path(__file__).with_name("page.html")
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _WATCHED = ("nDCG@5", "DCG@5")
 _ALSO = ("DCG@5 IPS", "no relevant item", "P@1", "P@3", "CTR", "CVR")
 """What is drawn over time: large, and smaller."""
 _SLICED = ("nDCG@5", "DCG@5", "no relevant item")
-_SHAPES = (
-    "M13 2.5a3.5 3.5 0 1 0 .01 0z",
-    "M10 3h6v6h-6z",
-    "M13 1.5l4.5 4.5-4.5 4.5-4.5-4.5z",
-    "M13 2l4 7.5h-8z",
-    "M13 10l4-7.5h-8z",
-    "M11.5 2h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
-)
-"""The markers of `plots.mark`, for the legend."""
 _FEW = 2
 """Of so many rows a table is as easily read as a plot."""
 
@@ -67,18 +64,17 @@ class Section:
 
     title: str
     says: str
-    plots: Sequence[tuple[descriptions.FigureDescription, Markup]]
+    plots: Sequence[tuple[descriptions.FigureDescription, Plot]]
     table: Table
     more: str = ""
 
 
 def html_page(report: Report, look: RoundResult | None = None) -> str:
     """The whole HTML document; `look` is what the decision found last."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_PAGE.read_text(encoding="utf-8"))
     days = report.until - report.since
-    return template.render(
+    return _TEMPLATES.get_template("page.html").render(
         report=report,
+        series_colours=plots.SERIES,
         model=formatting.plain(report.model or ""),
         days=days.days,
         first=_day(report.since),
@@ -128,19 +124,13 @@ def _merged(cells: Iterable[Cell]) -> list[tuple[Cell, int]]:
 def _over_time(report: Report) -> dict[str, object]:
     days, total = report.days, report.total
     large = []
-    for number, name in enumerate(_WATCHED):
-        pair = [
-            plots.over_time(name, days, total.get(name), size, f"time{number}{key}")
-            for key, size in (("w", plots.WIDE), ("n", plots.NARROW))
-        ]
+    for name in _WATCHED:
+        pair = [plots.over_time(name, days, total.get(name), size) for size in (plots.WIDE, plots.NARROW)]
         if pair[0] is not None:
             large.append((descriptions.describe_figure(name), *pair))
     more = [
-        (
-            descriptions.describe_figure(name),
-            plots.over_time(name, days, total.get(name), plots.NARROW, f"more{number}"),
-        )
-        for number, name in enumerate(_ALSO)
+        (descriptions.describe_figure(name), plots.over_time(name, days, total.get(name), plots.NARROW))
+        for name in _ALSO
     ]
     table = _table("Every day and figure", "day", [(str(day.day), not day.mature, day.figures) for day in days])
     gaps = any(formatting.lacking(day.figures.get(name)) for day in days for name in _WATCHED)
@@ -163,18 +153,14 @@ def _part(by: str, slices: Sequence[SliceReport], total: Figures) -> Section:
     names = ("CTR",) if by == "age" else _SLICED
     drawn = []
     if len(slices) >= _FEW:
-        for number, name in enumerate(names):
+        for name in names:
             told_of = [(formatting.named(each.name), each.figures.get(name)) for each in slices]
             every = None if by == "age" else total.get(name)
-            plot = plots.by_name(name, told_of, every, f"{_id(by)}{number}", by)
+            plot = plots.by_slice(name, told_of, every, by)
             drawn += [(descriptions.describe_figure(name, by), plot)] if plot is not None else []
-    more = f"Drawn are the {plots.MOST} with the most shelves; the table has all {len(slices)}."
+    more = f"Drawn are the {plots.MAX_ROWS} with the most shelves; the table has all {len(slices)}."
     table = _table(f"{title}, every figure", by, rows, by)
-    return Section(title, says, drawn, table, more if drawn and len(slices) > plots.MOST else "")
-
-
-def _id(by: str) -> str:
-    return "by-" + "".join(each for each in by if each.isascii() and each.isalnum())
+    return Section(title, says, drawn, table, more if drawn and len(slices) > plots.MAX_ROWS else "")
 
 
 def _size(each: SliceReport) -> int:
@@ -189,13 +175,13 @@ def _places(report: Report) -> dict[str, object] | None:
     told_of = [(formatting.named(each.name), each.figures["CTR"]) for each in slices if "CTR" in each.figures]
     rows = [(formatting.named(each.name), False, each.figures) for each in slices]
     key = [
-        (plots.layout_name(each), _SHAPES[number % len(_SHAPES)], number % len(_SHAPES), formatting.ends(each))
+        (plots.layout_name(each), *plots.series(number), formatting.ends(each))
         for number, each in enumerate(report.looked)
     ]
     return {
-        "plot": plots.by_place("CTR", told_of, "places"),
+        "plot": plots.by_position("CTR", told_of),
         "table": _table("Every place", "place", rows, "position"),
-        "looked": plots.looked(report.looked, "looked"),
+        "looked": plots.examination_curves(report.looked),
         "key": key,
         "curves": _curves(report.looked),
     }
@@ -231,7 +217,7 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
         "other": formatting.named(comparison.other),
         "each": each,
         "rows": rows,
-        "plot": plots.differences(comparison, "compared"),
+        "plot": plots.differences(comparison),
         "says": "" if comparison.scored is None else f"{descriptions.ORDERED} {formatting.scored(comparison.scored)}",
     }
 

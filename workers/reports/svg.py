@@ -1,99 +1,147 @@
-"""A plot as SVG that stands within a page: its colours are the page's, its ids its own, its text is text."""
+"""The shapes of a plot in pixels: the template `plot.svg` writes them as SVG, the page's style sheet colours them."""
 
-import re
-import warnings
-from collections.abc import Callable
-from html import escape
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, floor, log10
 
-from markupsafe import Markup
+Point = tuple[float, float]
 
-if TYPE_CHECKING:  # loaded where something is drawn: it takes half a second, which no other command should wait
-    from matplotlib.axes import Axes
-
-SERIES = tuple(f"#0a0a0{number}" for number in range(6))
-INK, QUIET, LINE, ACCENT, CARD, OPEN = (f"#01010{number}" for number in range(6))
-"""Colours that stand for the page's own, so that a plot follows it from light to dark."""
-_PAGE = {
-    INK: "currentColor",
-    QUIET: "var(--quiet)",
-    LINE: "var(--line)",
-    ACCENT: "var(--accent)",
-    CARD: "var(--card)",
-    OPEN: "var(--open)",
-    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
-}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text
-    "text.parse_math": False,  # a $ in a category is a $
-    "font.size": 12,
-    "font.family": "DejaVu Sans",
-    "text.color": QUIET,
-    "axes.labelcolor": QUIET,
-    "axes.edgecolor": LINE,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": QUIET,
-    "ytick.labelcolor": QUIET,
-    "ytick.left": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.facecolor": "none",
-}
+MARKERS = (
+    "M0-3.5a3.5 3.5 0 1 0 .01 0z",
+    "M-3-3h6v6h-6z",
+    "M0-4.5l4.5 4.5-4.5 4.5-4.5-4.5z",
+    "M0-4l4 7.5h-8z",
+    "M0 4l4-7.5h-8z",
+    "M-1.5-4h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
+)
+"""SVG paths around (0, 0): circle, square, diamond, triangle up, triangle down, plus."""
+CROSS = "M-3-3l6 6m0-6l-6 6"
 
 
-class Canvas:
-    """What is drawn on: the axes, and words that show where the pointer rests."""
+@dataclass(frozen=True)
+class Scale:
+    """A linear map from values in [low, high] to pixels in [start, end].
 
-    def __init__(self, axes: "Axes") -> None:
-        self.axes = axes
-        self.words: list[str] = []
-
-    def hover(self, left: float, bottom: float, width: float, height: float, words: str) -> None:
-        """Show `words` where the pointer rests on this part of the plot, in the plot's own units."""
-        from matplotlib.patches import Rectangle
-
-        self.words.append(words)
-        self.axes.add_patch(Rectangle((left, bottom), width, height, alpha=0, lw=0, gid=f"word{len(self.words) - 1}"))
-
-
-def render_svg(
-    name: str, size: tuple[int, int], margins: tuple[int, int, int, int], label: str, draw: Callable[[Canvas], None]
-) -> Markup:
-    """What `draw` draws, `size` pixels wide and high, with `margins` left, top, right and bottom of the axes.
-
-    `name` must differ from plot to plot of a page; `label` says in words what is to be seen.
+    >>> Scale(0.0, 2.0, 100.0, 0.0)(0.5)
+    75.0
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
 
-    (width, height), (left, top, right, bottom) = size, margins
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # The font that text is measured with need not have every letter: what shows it is the reader's own.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
-        sheet = Canvas(figure.add_axes(box))
-        draw(sheet)
-        written = StringIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return Markup(_inline(written.getvalue(), name, size, label, sheet.words))  # noqa: S704  # its text is escaped
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
 
-def _inline(text: str, name: str, size: tuple[int, int], label: str, words: list[str]) -> str:
-    """The document's drawing alone: no declarations, no addresses, no styles for the rest of the page."""
-    body = text[text.index(">", text.index("<svg")) + 1 :]
-    for what in (r"<metadata>.*?</metadata>", r'<style type="text/css">.*?</style>', r"<!--.*?-->"):
-        body = re.sub(what, "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="word(\d+)">', lambda found: f"<g><title>{escape(words[int(found[1])])}</title>", body)
-    body = re.sub(r' id="(?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|[A-Z]\w*)_\w+"', "", body)
-    body = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
-    body = re.sub(r"font: ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px", body)
-    body = re.sub(r" ?font-family: 'DejaVu Sans'[^;\"]*;?| transform=\"rotate\(-0 [^\"]*\"", "", body)
-    for colour, own in _PAGE.items():
-        body = body.replace(colour, own)
-    body = re.sub(r"\s*\n\s*", "\n", body)
-    head = f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{escape(label)}" class="plot">'
-    return head + body
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """The multiples in [low, high] of 1, 2, 2.5 or 5 times a power of ten, so that at most `most` steps fit.
+
+    >>> ticks(0.131, 0.478, 5), ticks(0.63, 0.75, 3)
+    ([0.2, 0.3, 0.4], [0.65, 0.7, 0.75])
+    """
+    least = (high - low) / most
+    power = 10.0 ** floor(log10(least))
+    step = next((power * factor for factor in (1, 2, 2.5, 5) if power * factor >= least), 10 * power)
+    return [round(number * step, 12) for number in range(ceil(low / step), floor(high / step) + 1)]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Straight lines from point to point; `style` is CSS classes of the page."""
+
+    style: str
+    points: Sequence[Point]
+
+    @property
+    def data(self) -> str:
+        """The `d` attribute."""
+        return "M" + "L".join(f"{x:g} {y:g}" for x, y in self.points)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A small shape around a point; `path` is one of MARKERS, or CROSS."""
+
+    style: str
+    x: float
+    y: float
+    path: str = MARKERS[0]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words beside a point, centred on it vertically; `anchor` is SVG's text-anchor."""
+
+    text: str
+    x: float
+    y: float
+    style: str = ""
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True)
+class Tooltip:
+    """Words that are shown while the pointer is in a rectangle."""
+
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass
+class Plot:
+    """A drawing of `width` by `height` pixels; `label` describes it in words, for people who can't see it.
+
+    Its methods take values, which the scales `x` and `y` map to pixels.
+    """
+
+    width: int
+    height: int
+    x: Scale
+    y: Scale
+    label: str
+    paths: list[Path] = field(default_factory=list)
+    markers: list[Marker] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    tooltips: list[Tooltip] = field(default_factory=list)
+
+    def line(self, style: str, *points: Point) -> None:
+        """Straight lines from point to point."""
+        self.paths.append(Path(style, [(self.x(x), self.y(y)) for x, y in points]))
+
+    def marker(self, style: str, x: float, y: float, path: str = MARKERS[0]) -> None:
+        """A small shape at a point."""
+        self.markers.append(Marker(style, self.x(x), self.y(y), path))
+
+    def text(self, text: str, x: float, y: float, style: str, anchor: str) -> None:
+        """Words at a point."""
+        self.texts.append(Text(text, self.x(x), self.y(y), style, anchor))
+
+    def tooltip(self, text: str, x: tuple[float, float], y: tuple[float, float]) -> None:
+        """Words for the rectangle between two values of each scale."""
+        (left, right), (top, bottom) = sorted(map(self.x, x)), sorted(map(self.y, y))
+        self.tooltips.append(Tooltip(text, left, top, round(right - left, 1), round(bottom - top, 1)))
+
+    def x_axis(self, labels: Mapping[float, str], *, title: str = "", style: str = "") -> None:
+        """Labels below the plot, with vertical lines if a `style` is given."""
+        bottom = max(self.y.start, self.y.end)
+        for value, label in labels.items():
+            if style:
+                self.line(style, (value, self.y.low), (value, self.y.high))
+            self.texts.append(Text(label, self.x(value), bottom + 14))
+        if title:
+            self.texts.append(Text(title, (self.x.start + self.x.end) / 2, bottom + 32))
+
+    def y_axis(self, labels: Mapping[float, str], *, style: str = "") -> None:
+        """Labels at the left, each with a horizontal line."""
+        for value, label in labels.items():
+            self.line("grid", (self.x.low, value), (self.x.high, value))
+            self.texts.append(Text(label, self.x.start - 8, self.y(value), style, "end"))
+
+    def right_label(self, y: float, text: str, style: str) -> None:
+        """Words to the right of the plot."""
+        self.texts.append(Text(text, self.x.end + 7, self.y(y), style, "start"))

@@ -206,7 +206,7 @@ def test_it_is_light(market: Settings) -> None:
         "import sys; from workers.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
-        "print({'torch', 'transformers', 'pymilvus', 'faust', 'matplotlib'} & set(sys.modules))"
+        "print({'torch', 'transformers', 'pymilvus', 'faust'} & set(sys.modules))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, "evaluate", "--json"],
