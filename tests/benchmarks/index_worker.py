@@ -15,17 +15,17 @@ from streams.logging_setup import set_up_log
 from streams.settings import read_settings
 from workers.indexer.config import IndexerOptions
 from workers.indexer.service import run_with
+from workers.process import atomic_write
 
 from .encoders import DIMENSIONS, FREE, GPU, StandIn
 
 
 def _write_thread_names(path: Path) -> None:
-    """Once a second; threads that have ended keep their name. Written whole, then renamed."""
+    """Once a second; threads that have ended keep their name."""
     names: dict[int, str] = {}
     while True:
         names |= {each.native_id: each.name for each in threading.enumerate() if each.native_id is not None}
-        path.with_suffix(".new").write_text(json.dumps(names))
-        path.with_suffix(".new").replace(path)
+        atomic_write.write_text(path, json.dumps(names), durable=False)
         time.sleep(1.0)
 
 

@@ -129,14 +129,11 @@ def _last_look(settings: Settings) -> "RoundResult | None":
 
 
 def _write(file: Path, report: Report, look: "RoundResult | None") -> None:
-    """The whole page, or what was there before."""
+    """Write the page, or leave the file that was there before."""
+    from workers.process import atomic_write
     from workers.reports.html import html_page
 
-    new = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        new.write_text(html_page(report, look), encoding="utf-8")
-        new.replace(file)
+        atomic_write.write_text(file, html_page(report, look), durable=False)
     except OSError as error:
         raise CommandFailed(f"--html {file} can't be written: {error.strerror}") from None
-    finally:
-        new.unlink(missing_ok=True)

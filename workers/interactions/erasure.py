@@ -32,7 +32,8 @@ from workers.interactions.erasure_list import (
 from workers.interactions.layout import data_files, interactions_folder
 from workers.interactions.locks import DAYS, REWRITE, hold_lock
 from workers.interactions.schema import COLUMNS
-from workers.interactions.staging import Staging, fsync, recover, write_file
+from workers.interactions.staging import Staging, recover, write_file
+from workers.process import atomic_write
 
 
 def erase_user(settings: Settings, user_id: str) -> dict[str, Any]:
@@ -110,8 +111,7 @@ def _rewrite(folder: Path, forgotten: Erasures, wanted: pl.Expr) -> list[dict[st
 
 def replace_file(new: Path, path: Path) -> None:
     """One step: whoever opens the file gets the old rows or the new."""
-    new.replace(path)
-    fsync(path.parent)
+    atomic_write.replace(new, path, durable=True)
 
 
 def _gone_by(settings: Settings, at: datetime) -> dict[str, datetime]:

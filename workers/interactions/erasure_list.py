@@ -23,7 +23,7 @@ from streams.keyed_hash import HashKey
 from streams.local_files import local_file
 from workers.interactions.layout import ERASURES
 from workers.interactions.schema import ITEM
-from workers.interactions.staging import fsync
+from workers.process import atomic_write
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REQUESTS = "requests"
@@ -149,11 +149,7 @@ def record_erasure(folder: Path, kind: Literal["user", "listing"], value: str, k
     """Write down that a user or a listing is to be forgotten; whole, or not at all. Hold the lock `days` alone."""
     path = folder / ERASURES / f"{kind}-{value}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps({"key_id": key_id, "at": at.isoformat()}))
-    fsync(new)
-    new.replace(path)
-    fsync(path.parent)
+    atomic_write.write_text(path, json.dumps({"key_id": key_id, "at": at.isoformat()}), durable=True)
 
 
 def record_erased_requests(folder: Path, requests: Iterable[str], until: date) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streams.local_files import local_file
 from workers.interactions.layout import START_OFFSETS, data_files
-from workers.interactions.staging import fsync
+from workers.process import atomic_write
 
 
 def next_offsets(folder: Path, topic: str) -> dict[int, int]:
@@ -31,8 +31,4 @@ def write_start_offset(folder: Path, topic: str, partition: int, offset: int) ->
     """Write down where the recording of a partition begins; whole, or not at all."""
     path = folder / START_OFFSETS / f"{topic}-{partition}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(str(offset))
-    fsync(new)
-    new.replace(path)
-    fsync(path.parent)
+    atomic_write.write_text(path, str(offset), durable=True)

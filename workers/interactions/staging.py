@@ -23,6 +23,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no type
 from workers.interactions.layout import LOCKS, READY, STAGING
 from workers.interactions.locks import DAYS, Lock, hold_lock, staging_lock
 from workers.interactions.schema import COLUMNS
+from workers.process.atomic_write import fsync
 
 _DICTIONARY = [
     "event",
@@ -143,15 +144,6 @@ def recover(folder: Path) -> int:
             _remove(folder, path)
             lock.release()
     return len(sealed)
-
-
-def fsync(path: Path) -> None:
-    """See that a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(folder: Path, staging: Path) -> None:

@@ -15,6 +15,7 @@ import structlog
 from streams.errors import CommandFailed
 from streams.redaction import shown_address
 from streams.settings import Settings
+from workers.process import atomic_write
 
 _log = structlog.get_logger(__name__)
 
@@ -46,10 +47,8 @@ def read_state(settings: Settings) -> dict[str, Any]:
 
 
 def write_state(settings: Settings, state: dict[str, Any]) -> None:
-    """Written whole, then renamed, so that a reader never meets half of it."""
-    new = state_file(settings).with_suffix(".new")
-    new.write_text(json.dumps(state, indent=2))
-    new.replace(state_file(settings))
+    """Replace the state file in one step, so that a reader never sees half of it."""
+    atomic_write.write_text(state_file(settings), json.dumps(state, indent=2), durable=False)
 
 
 def take_lock(settings: Settings) -> TextIO:

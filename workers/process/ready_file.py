@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from streams.local_files import local_file
+from workers.process import atomic_write
 
 
 def write_ready_file(file: Path | None, health: str | None) -> None:
@@ -13,7 +14,5 @@ def write_ready_file(file: Path | None, health: str | None) -> None:
     """
     if file is None:
         return
-    new = file.with_name(f"{file.name}.new")
     with local_file(file, "remove it"):
-        new.write_text(json.dumps({"health": health}))
-        new.replace(file)
+        atomic_write.write_text(file, json.dumps({"health": health}), durable=False)

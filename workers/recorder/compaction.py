@@ -31,7 +31,8 @@ from workers.interactions.gaps import Gap, find_gaps
 from workers.interactions.layout import DataFile, data_files, days, file_name
 from workers.interactions.locks import DAYS, REWRITE, hold_lock
 from workers.interactions.schema import COLUMNS
-from workers.interactions.staging import Staging, fsync, write_options
+from workers.interactions.staging import Staging, write_options
+from workers.process.atomic_write import fsync
 from workers.recorder import metrics
 from workers.recorder.folder_exchange import exchange
 from workers.recorder.gap_watch import GapWatch

@@ -21,7 +21,7 @@ from streams.settings import Settings
 from workers.interactions.damaged_files import find_damage
 from workers.interactions.layout import LOGS, data_files, file_name
 from workers.interactions.locks import DAYS, REWRITE, hold_lock
-from workers.interactions.staging import fsync
+from workers.process import atomic_write
 
 _WATCH_SECONDS = 10.0
 _TELLING = ("offset", "recorded_at", "event", "request_id", "event_id")
@@ -78,11 +78,7 @@ class RecordedLog:
         theirs = topic_ids(self._admin, [self._topic])[self._topic]
         if theirs and theirs != self._known():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            new = self._path.with_name(f".{self._topic}.new")
-            new.write_text(theirs)
-            fsync(new)
-            new.replace(self._path)
-            fsync(self._path.parent)
+            atomic_write.write_text(self._path, theirs, durable=True)
 
     def check_topic(self) -> None:
         """Look again, every 10 s, whether the topic is still the one. Raises Broken where it is another."""

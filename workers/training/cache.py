@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workers.process import atomic_write
 from workers.training.augmentation import Settings, view
 from workers.training.sources import Kind, Loaded, Source, load, training_sources
 from workers.training.teacher import WIDTH, Teacher
@@ -72,9 +73,8 @@ def _write(task: tuple[Path, int]) -> None:
             said = _loaded[drawn[place]].source
             if one.titled and said.text:
                 source[place] = origin[said]
-    half_done = _file(folder, number).with_suffix(".part.npz")
-    np.savez(half_done, pixels=pixels, features=features, source=source)
-    half_done.rename(_file(folder, number))
+    with atomic_write.new_file(_file(folder, number), durable=False) as new:
+        np.savez(new, pixels=pixels, features=features, source=source)
 
 
 def _draw(chance: np.random.Generator) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from PIL import Image
 from transformers import SiglipModel, SiglipTokenizer
 
 from workers.models.texts import prepare
+from workers.process import atomic_write
 from workers.training.cache import STUDENT_SIDE
 from workers.training.colours import SIDE as COLOUR_SIDE
 from workers.training.colours import histograms
@@ -209,7 +210,8 @@ def main() -> None:
     document = {"rows": [asdict(row) for row in found], "text": [asdict(one) for one in retrieved]}
     if asked.card:
         card = asked.model / "card.json"
-        card.write_text(json.dumps({**json.loads(card.read_text()), "figures": rounded(document)}, indent=2) + "\n")
+        described = {**json.loads(card.read_text()), "figures": rounded(document)}
+        atomic_write.write_text(card, json.dumps(described, indent=2) + "\n", durable=False)
     sys.stdout.write((json.dumps(document) if asked.json else table(found, retrieved)) + "\n")
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.functional import normalize
 from transformers import SiglipModel
 
+from workers.process import atomic_write
 from workers.training.losses import direction_loss, sigmoid_loss, similarity_loss
 from workers.training.small_siglip import WIDTH, build
 from workers.training.training_set import COLOURS, FEATURES, Plan, TrainingSet
@@ -178,11 +179,10 @@ def resume(student: Student, steps: torch.optim.Optimizer, checkpoint: Path) -> 
 
 
 def keep(student: Student, steps: torch.optim.Optimizer, progress: Progress, checkpoint: Path) -> None:
-    """Write a checkpoint beside the old one, then put it in its place."""
-    half_done = checkpoint.with_suffix(".part")
+    """Replace the checkpoint."""
     state = {"student": student.state_dict(), "optimiser": steps.state_dict()}
-    torch.save({**state, "steps": progress.steps, "seconds": progress.seconds}, half_done)
-    half_done.rename(checkpoint)
+    with atomic_write.new_file(checkpoint, durable=False) as new:
+        torch.save({**state, "steps": progress.steps, "seconds": progress.seconds}, new)
 
 
 def say(line: str) -> None:

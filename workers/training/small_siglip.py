@@ -12,6 +12,7 @@ import torch
 from transformers import SiglipConfig, SiglipImageProcessorPil, SiglipModel, SiglipTokenizer
 
 from workers.models.texts import SETTING
+from workers.process import atomic_write
 from workers.training.cache import STUDENT_SIDE
 from workers.training.tokenizer import TEXT_LENGTH
 
@@ -43,26 +44,20 @@ def build(pieces: int) -> SiglipModel:
 def save(model: SiglipModel, tokenizer: SiglipTokenizer, card: dict[str, Any], folder: Path) -> None:
     """Write weights (float16), settings, tokenizer, image processor and `card.json`.
 
-    All is written beside `folder` and moved into its place at the end. What else is there (README.md) is kept, but
-    for `recipe.json`: it names the old weights.
+    All is written beside `folder`, which it replaces at the end. Other files there (README.md) are copied, except
+    `recipe.json`: it names the old weights.
     """
-    fresh = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    if folder.is_dir():
-        shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns("recipe.json"))
-    # The settings go on saying float32: that is what the float16 weights are loaded as.
-    weights = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
-    model.save_pretrained(fresh, state_dict=weights)
-    tokenizer.save_pretrained(fresh)
-    settings = fresh / "tokenizer_config.json"
-    settings.write_text(json.dumps({**json.loads(settings.read_text()), SETTING: "titles"}, indent=2) + "\n")
-    size = {"height": STUDENT_SIDE, "width": STUDENT_SIDE}
-    SiglipImageProcessorPil(size=size, resample=3).save_pretrained(fresh)
-    (fresh / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-    old = folder.with_name(f".{folder.name}.old")
-    if folder.is_dir():
-        folder.rename(old)
-    for file in fresh.iterdir():
-        file.chmod(0o644)  # the weights are written readable by their owner only
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with atomic_write.new_folder(folder, durable=False) as new:
+        if folder.is_dir():
+            shutil.copytree(folder, new, ignore=shutil.ignore_patterns("recipe.json"), dirs_exist_ok=True)
+        # The settings keep float32: the float16 weights are loaded as that.
+        weights = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
+        model.save_pretrained(new, state_dict=weights)
+        tokenizer.save_pretrained(new)
+        settings = new / "tokenizer_config.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), SETTING: "titles"}, indent=2) + "\n")
+        size = {"height": STUDENT_SIDE, "width": STUDENT_SIDE}
+        SiglipImageProcessorPil(size=size, resample=3).save_pretrained(new)
+        (new / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+        for file in new.iterdir():
+            file.chmod(0o644)  # the weights are written readable by their owner only
