@@ -314,8 +314,8 @@ MUTANTS = (
     ),
     Mutant(
         "half-open requests keep a worker's descriptors",
-        (Edit("workers/indexer/health.py", "            oldest.force_close()\n", "            pass\n"),),
-        ("tests/unit/indexer/test_health.py::test_many_half_open_connections",),
+        (Edit("workers/process/health_server.py", "            self._end(surplus)\n", ""),),
+        ("tests/unit/process/test_health_server.py::test_many_half_open_connections",),
     ),
     Mutant(
         "what Kafka refuses for good is waited for",

@@ -1,6 +1,5 @@
 """One evaluator as a process: round after round until a signal or a failure, or one round where that is asked for."""
 
-import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -20,10 +19,12 @@ from workers.interactions.layout import interactions_folder
 from workers.interactions.locks import Lock
 from workers.process.health_server import HealthServer
 from workers.process.ready_file import write_ready_file
-from workers.process.shutdown import end_within
+from workers.process.shutdown import end_within, on_stop_signal
 
 LOCK = "evaluate"
 _UNREACHABLE = 3
+_POLL_SECONDS = 0.2
+"""The longest that a signal is not noticed between two rounds."""
 _log = structlog.get_logger(__name__)
 
 
@@ -49,8 +50,12 @@ def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
     rules that can't be read; 3 where Kafka is away at the start.
     """
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _asked(stop, chosen.grace))
+
+    def end_after_round() -> None:
+        stop.set()
+        end_within(chosen.grace, lambda: 0)  # whatever it does then: nothing is lost
+
+    on_stop_signal(end_after_round)
     await_topics(settings, INTERACTIONS, INTERACTION_DEAD_LETTER, REPORTS, RETRAIN)
     folder = interactions_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +70,6 @@ def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
     finally:
         lock.release()
     _log.info("ended")
-
-
-def _asked(stop: threading.Event, grace: float) -> None:
-    """The end is asked for: after the round that goes on, or after `grace` whatever it does, for nothing is lost."""
-    if not stop.is_set():
-        stop.set()
-        end_within(grace, lambda: 0)
 
 
 class _Rounds:
@@ -126,10 +124,10 @@ class _Rounds:
         self._beat()
 
     def _wait(self, seconds: float) -> None:
-        """A pause, during which it is as alive as at work."""
+        """Wait until the next round, or a signal; the heartbeat goes on."""
         deadline = time.monotonic() + seconds
         while not self._stop.is_set() and (left := deadline - time.monotonic()) > 0:
-            self._stop.wait(min(left, 30.0))
+            time.sleep(min(left, _POLL_SECONDS))  # the main thread may not wait for the event: see `on_stop_signal`
             self._beat()
 
     def _beat(self) -> None:

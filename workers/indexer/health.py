@@ -1,26 +1,16 @@
-"""`/health` and `/metrics` on one port, served by the worker's own event loop: a blocked loop does not answer."""
+"""The health of an index worker: its document, made of values that the event loop knows."""
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
-
-from aiohttp import web
-from aiohttp.typedefs import Handler
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing import Any
 
 import workers.indexer.metrics  # noqa: F401 - what `/metrics` serves
-from streams.errors import CommandFailed
 from workers.indexer.availability import Absence
 from workers.indexer.liveness import Progress, stalled
 from workers.process.failure_policy import STALL_SECONDS
-from workers.process.request_origin import REMEDY, allowed_hosts
-
-REQUEST_SECONDS = 10.0
-"""From the start of a connection, or the last answer, to the last byte of a request's header."""
-CONNECTIONS = 64
-"""At once; a further one takes the place of the oldest: half-open ones must not use up the worker's descriptors."""
+from workers.process.health_server import REQUEST_SECONDS, HealthReport
 
 
 @dataclass(frozen=True)
@@ -77,55 +67,15 @@ def _absence_text(now: float, absence: Absence) -> str:
     return f"{absence.service} has been away for {now - absence.since:.0f} s{because}"
 
 
-async def serve(
-    host: str, port: int, worker: WorkerIdentity, state_now: Callable[[], HealthState], named: Collection[str] = ()
-) -> tuple[web.AppRunner, str]:
-    """Begin to serve; returns what `cleanup` ends, and the address of `/health`. Port 0 is any free one.
+def report_by_loop(worker: WorkerIdentity, state_now: Callable[[], HealthState]) -> HealthReport:
+    """A report, for any thread, of the state that the running event loop computes: a blocked loop does not answer."""
+    loop = asyncio.get_running_loop()
 
-    Raises CommandFailed (1) where the address can't be listened on.
-    """
+    async def state() -> HealthState:
+        return state_now()
 
-    async def health(_request: web.Request) -> web.Response:
-        report = health_report(time.monotonic(), worker, state_now())
-        return web.json_response(report, status=503 if report["state"] == "stalled" else 200)
+    def report() -> dict[str, Any]:
+        seen = asyncio.run_coroutine_threadsafe(state(), loop).result(REQUEST_SECONDS)
+        return health_report(time.monotonic(), worker, seen)
 
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    hosts = allowed_hosts(host, named)
-
-    @web.middleware
-    async def own_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if refusal := hosts.refusal_of(headers):
-            return web.Response(status=refusal.status, text=f"{refusal.detail}; {REMEDY}\n")
-        return await handler(request)
-
-    app = web.Application(middlewares=[own_requests])
-    app.add_routes([web.get("/health", health), web.get("/metrics", metrics)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=REQUEST_SECONDS)
-
-    async def stop_listening(_app: web.Application) -> None:
-        if listening is not None:
-            listening.close()
-
-    listening: asyncio.Server | None = None
-    app.on_shutdown.append(stop_listening)
-    await runner.setup()
-    server = cast("web.Server", runner.server)
-
-    def connection() -> asyncio.Protocol:
-        for oldest in server.connections[: max(0, 1 + len(server.connections) - CONNECTIONS)]:
-            oldest.force_close()
-        return server()
-
-    try:
-        listening = await asyncio.get_running_loop().create_server(connection, host, port)
-    except OSError as error:
-        await runner.cleanup()
-        raise CommandFailed(
-            f"{host}:{port} can't be listened on: {error.strerror or error}; choose another --metrics-port"
-        ) from None
-    bound = listening.sockets[0].getsockname()[1]
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return runner, f"http://{f'[{reached}]' if ':' in reached else reached}:{bound}/health"
+    return report

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from aiohttp import web
 
 from schemas.fingerprint import Fingerprint
 from streams.clients import await_kafka
@@ -27,7 +26,7 @@ from workers.images.fingerprint import fingerprint_of
 from workers.indexer.config import IndexerOptions
 from workers.indexer.faust.app import IndexApp, make_app
 from workers.indexer.first_failure import FirstFailure
-from workers.indexer.health import WorkerIdentity, serve
+from workers.indexer.health import WorkerIdentity, report_by_loop
 from workers.indexer.lease import Lease
 from workers.indexer.lineage import REBUILD, Lineage
 from workers.indexer.partition_offsets import read_partition_offsets
@@ -40,8 +39,9 @@ from workers.milvus.store import Store
 from workers.models.encoder import SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import ImageEncoder
+from workers.process.health_server import HealthServer
 from workers.process.ready_file import write_ready_file
-from workers.process.shutdown import end_within, stop_on_signals
+from workers.process.shutdown import end_within, stop_event
 
 _EXIT_SECONDS = 1.0
 """The part of the grace time reserved for the exit of the interpreter."""
@@ -131,15 +131,18 @@ async def _run(
     settings: Settings, options: IndexerOptions, encoder: ImageEncoder, store: Store, lineage: Lineage
 ) -> None:
     """Wire the worker and run it until a signal or a failure; raises the failure."""
-    began_at, stop, lease, failure = time.monotonic(), stop_on_signals(), Lease(), FirstFailure()
+    began_at, stop, lease, failure = time.monotonic(), stop_event(), Lease(), FirstFailure()
     pipeline = Pipeline(settings, options, encoder, store, lease, failure.report)
     app = make_app(settings, encoder.recipe.hash12)
     index = IndexApp(app, settings, options, lineage, pipeline, lease, failure)
     identity = WorkerIdentity(encoder.recipe.model_id, store.collections.listings, began_at)
-    server, health = await _serve(settings, options, identity, index)
-    pipeline.start()
-    if server is not None:
+    server = None
+    if options.metrics_port is not None:
+        report = report_by_loop(identity, index.health_state)
+        server = HealthServer(options.metrics_host, options.metrics_port, report, settings.allowed_hosts).start()
         index.start_lag_metrics()
+    health = None if server is None else server.address
+    pipeline.start()
     waits: list[asyncio.Future[Any]] = [
         asyncio.create_task(app.start()),
         asyncio.create_task(stop.wait()),
@@ -165,7 +168,7 @@ async def _run(
 
 async def _close(
     index: IndexApp,
-    server: web.AppRunner | None,
+    server: HealthServer | None,
     waits: list[asyncio.Future[Any]],
     grace: float,
     *,
@@ -180,18 +183,10 @@ async def _close(
             raise
         _log.warning("not_closed", error=repr(error))  # a consequence of the failure, which is reported by `_run`
     if server is not None:
-        await server.cleanup()
+        await asyncio.to_thread(server.close)
     for task in waits:
         task.cancel()
     _log.info("ended", seconds=round(time.monotonic() - began, 1))
-
-
-async def _serve(
-    settings: Settings, options: IndexerOptions, identity: WorkerIdentity, index: IndexApp
-) -> tuple[web.AppRunner | None, str | None]:
-    if options.metrics_port is None:
-        return None, None
-    return await serve(options.metrics_host, options.metrics_port, identity, index.health_state, settings.allowed_hosts)
 
 
 async def _report_ready(index: IndexApp, ready_file: Path | None, health: str | None) -> None:

@@ -10,32 +10,45 @@ from collections.abc import Callable
 
 import structlog
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _log = structlog.get_logger(__name__)
 
 
-def stop_on_signals() -> asyncio.Event:
-    """The event that SIGTERM or Ctrl-C sets; for the running loop, from the main thread."""
+def on_stop_signal(stop: Callable[[], None]) -> None:
+    """Call `stop` once, at the first SIGTERM or Ctrl-C; to be called from the main thread.
+
+    Later signals are ignored: they must not interrupt the shutdown. A handler would be gone while the interpreter
+    exits, which takes a second; an ignored signal stays ignored. `stop` runs between two instructions of the main
+    thread and must not raise. It may set an event only if the main thread never waits for that event: it could hold the
+    event's lock just then, for ever.
+    """
+
+    def handle(*_: object) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        stop()
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, handle)
+
+
+def stop_event() -> asyncio.Event:
+    """The event that SIGTERM or Ctrl-C sets, for the running event loop; from the main thread."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def asked(*_: object) -> None:
-        # A second signal must not interrupt the shutdown. A handler would be gone while the interpreter exits, which
-        # takes a second; an ignored signal stays ignored.
-        for number in _STOPS:
-            signal.signal(number, signal.SIG_IGN)
+    def set_event() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: it is ending already
             loop.call_soon_threadsafe(stop.set)
 
-    for number in _STOPS:
-        signal.signal(number, asked)
+    on_stop_signal(set_event)
     return stop
 
 
 def end_within(seconds: float, status: Callable[[], int]) -> None:
     """End the process with `status` after `seconds`, unless it has ended before.
 
-    Unfinished events are then as after a kill: not committed, and read again by the next worker.
+    Unfinished work is then as after a kill: not committed, and read again by the next process.
     """
 
     def end() -> None:
@@ -44,5 +57,5 @@ def end_within(seconds: float, status: Callable[[], int]) -> None:
         os._exit(status())
 
     timer = threading.Timer(seconds, end)
-    timer.name, timer.daemon = "index-end", True
+    timer.name, timer.daemon = "end-within", True
     timer.start()

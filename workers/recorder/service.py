@@ -1,6 +1,5 @@
 """One recorder as a process: it records until a signal, a failure, or the end of the log where that is asked for."""
 
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from workers.process.dead_letter_limit import DeadLetterLimit
 from workers.process.failure_policy import FailurePolicy
 from workers.process.health_server import HealthServer
 from workers.process.ready_file import write_ready_file
-from workers.process.shutdown import end_within
+from workers.process.shutdown import end_within, on_stop_signal
 from workers.recorder.compaction import Compactor
 from workers.recorder.dead_letters import DeadLetterProducer
 from workers.recorder.gap_watch import GapWatch
@@ -62,8 +61,7 @@ def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
     """
     configure_runtime()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    on_stop_signal(stop.set)
     await_topics(settings, INTERACTIONS, INTERACTION_DEAD_LETTER)
     check_own_key(settings)
     folder = interactions_folder(settings)

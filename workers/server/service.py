@@ -25,7 +25,7 @@ from workers.milvus.searcher import Searcher
 from workers.models.encoder import Device
 from workers.process.ready_file import write_ready_file
 from workers.process.request_origin import allowed_hosts
-from workers.process.shutdown import end_within, stop_on_signals
+from workers.process.shutdown import end_within, stop_event
 from workers.server import metrics
 from workers.server.answerer import Answerer, Dependencies
 from workers.server.answerer import AnswerOptions as Rules
@@ -138,7 +138,7 @@ class _Server:
 
     async def run(self, listening: socket.socket) -> None:
         """Answer until a signal comes; raises CommandFailed where takedowns can't be followed with our hash key."""
-        chosen, stop = self._chosen, stop_on_signals()
+        chosen, stop = self._chosen, stop_event()
         with contextlib.suppress(SlowDown):
             await asyncio.to_thread(self._follower.require, seconds=TAKEDOWNS_SECONDS)
         intake = InteractionIntake(self._settings, chosen.limits).start()

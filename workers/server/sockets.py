@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from streams.errors import CommandFailed
 from streams.settings import Settings
+from workers.process.reachable_url import reachable_url
 
 
 def require_token(settings: Settings, host: str) -> None:
@@ -51,8 +52,7 @@ def _telling(host: str, port: int) -> Iterator[None]:
 def address_of(listening: socket.socket) -> str:
     """The URL that leads to it from this machine."""
     host, port = listening.getsockname()[:2]
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"
+    return reachable_url(host, port)
 
 
 def _is_loopback(host: str) -> bool:
