@@ -150,12 +150,12 @@ IMAGE_CASES = {
     ),
     "a decoder that crashes, hangs or fills its memory": (
         f"{IMAGES}::test_decoders_killed",
-        f"{DECODERS}::test_a_picture_that_takes_too_long",
-        f"{DECODERS}::test_a_picture_that_takes_too_much_memory",
+        f"{DECODERS}::test_a_picture_over_the_time_limit_is_undecodable",
+        f"{DECODERS}::test_a_picture_over_the_memory_limit_is_too_large",
     ),
     "a decoder that stops in the middle of its answer": (
         f"{SLOW}::test_decoders_stop_in_the_middle_of_an_answer",
-        f"{DECODERS}::test_a_decoder_that_stops_in_the_middle_of_its_answer",
+        f"{DECODERS}::test_the_time_limit_covers_the_whole_answer",
     ),
     "decode bombs, with a bystander": (
         f"{SLOW}::test_a_bystander_of_decode_bombs",
@@ -170,7 +170,7 @@ IMAGE_CASES = {
         f"{HANGING}::test_a_bystander_of_hosts_that_hang",
         f"{FETCH}::test_hops_that_each_take_their_time",
         f"{FETCH}::test_name_servers_that_hang",
-        "tests/unit/images/test_fair_queues.py::test_who_is_silent_does_not_fill_the_hand",
+        "tests/unit/images/test_fair_queues.py::test_a_silent_party_does_not_fill_the_events_in_flight",
         "tests/unit/indexer/test_fetch_stage.py::test_what_hangs_leaves_room",
     ),
     "an image host that is away": (f"{IMAGES}::test_image_hosts_away", f"{HOSTS}::test_a_host_that_never_returns"),

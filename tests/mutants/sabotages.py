@@ -258,8 +258,8 @@ MUTANTS = (
             Edit(
                 "workers/images/resolver.py",
                 "            check_address(address, permission)\n        return [\n",
-                "            check_address(address, permission)\n        self._kept.clear()\n"
-                "        found = await self._look_up(host)\n        return [\n",
+                "            check_address(address, permission)\n        self._cache.clear()\n"
+                "        records = await self._look_up(host)\n        return [\n",
             ),
         ),
         ("tests/unit/images/test_resolver.py::test_a_name_that_changes_its_address",),
@@ -269,8 +269,8 @@ MUTANTS = (
         (
             Edit(
                 "workers/images/resolver.py",
-                "        for _, _, address in found:\n",
-                "        for _, _, address in found[:1]:\n",
+                "        for _, _, address in records:\n",
+                "        for _, _, address in records[:1]:\n",
             ),
         ),
         ("tests/unit/images/test_resolver.py::test_each_address_of_a_name_is_checked",),
@@ -293,19 +293,19 @@ MUTANTS = (
     ),
     Mutant(
         "a visitor's slow pictures keep all decoders",
-        (Edit("workers/server/picture_executor.py", "            asked.call.give_up()\n", "            pass\n"),),
-        ("tests/unit/server/test_picture_crew.py::test_slow_pictures_keep_out_nobody_else",),
+        (Edit("workers/server/picture_executor.py", "            query.call.cancel()\n", "            pass\n"),),
+        ("tests/unit/server/test_picture_executor.py::test_slow_pictures_block_no_other_visitor",),
     ),
     Mutant(
         "a visitor has all places for pictures",
         (
             Edit(
                 "workers/server/picture_executor.py",
-                "            displaced = self._turns.displace(source)\n",
+                "            displaced = self._queue.displace(source)\n",
                 "            displaced = None\n",
             ),
         ),
-        ("tests/unit/server/test_picture_crew.py::test_slow_pictures_keep_out_nobody_else",),
+        ("tests/unit/server/test_picture_executor.py::test_slow_pictures_block_no_other_visitor",),
     ),
     Mutant(
         "strangers are answered",

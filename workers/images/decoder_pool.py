@@ -1,6 +1,6 @@
-"""Decoding in processes of their own: a picture that crashes, hangs or fills its decoder costs itself and no other.
+"""A pool of decoder processes: a picture that crashes, hangs or fills its decoder affects no other picture.
 
-Each process has a connection of its own and one caller at a time. Why it is no pool with one queue for all:
+Each process has its own connection and one caller at a time. Why they do not share one queue:
 docs/decisions/2026-11-23-decoder-processes.md.
 """
 
@@ -28,15 +28,15 @@ from workers.images.limits import ImageLimits
 from workers.images.message_framing import receive, send
 
 START_SECONDS = 60.0
-"""For a process to import what it needs: a quarter of a second on a quiet machine."""
+"""For a process to import its modules: a quarter of a second on an idle machine."""
 ATTEMPTS = 2
-"""A process may have been killed, or kept from running, by something else than the picture; hardly twice in a row.
-A picture that takes all of its time is not tried again: it would take it twice."""
-_WORDS_MOST = 4_000
+"""A process may have been killed or suspended by something other than the picture, but hardly twice in a row.
+A picture that runs into the time limit is not tried again: it would take the time twice."""
+_MAX_REASON_BYTES = 4_000
 """Bytes of a reason and an error."""
 _ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space, and none is needed
-    # What a picture took stays for the next one, up to 64 MB: giving it back and faulting it in again costs 0.7 ms.
+    "OPENBLAS_NUM_THREADS": "1",  # each of its threads reserves address space; none is needed
+    # Memory of a picture, up to 64 MB, is reused for the next one: returning it and faulting it in costs 0.7 ms.
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
@@ -44,47 +44,48 @@ _ENVIRONMENT = {
 _SECRETS = re.compile(
     r"(LOOKALIKE|AWS|GOOGLE|GCP|GCS|CLOUDSDK)_|.*(SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|API_?KEY)", re.IGNORECASE
 )
-"""Names of variables that no decoder needs to know: a picture may make it another's. Those of object stores too."""
+"""Environment variables that are withheld from decoders, which a hostile picture may take over; those of object stores
+too."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Closed(Exception):
-    """The decoders were closed: nothing is said about the picture."""
+class PoolClosed(Exception):
+    """The pool was closed: no verdict on the picture."""
 
 
-class GivenUp(Exception):
-    """The picture was given up while it was decoded: nothing is said about it."""
+class DecodeCancelled(Exception):
+    """The decode was cancelled: no verdict on the picture."""
 
 
-class Call:
-    """One picture's way through the decoders, which may be given up from another thread."""
+class DecodeCall:
+    """One decode, which another thread may cancel."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._decoder: _Decoder | None = None
-        self.given_up = False
+        self.cancelled = False
         self.seconds = 0.0
-        """For how long it was in a decoder."""
+        """How long the picture was in a decoder."""
         self._entered_at = math.inf
 
     def elapsed(self, now: float) -> float:
-        """For how long it has been in a decoder by `now`, in monotonic seconds; waiting for one to be ready is none."""
+        """Seconds in a decoder until `now` (monotonic), without the wait for the decoder to become ready."""
         return self.seconds + max(0.0, now - self._entered_at)
 
-    def give_up(self) -> None:
-        """End the process that decodes it, if one does: whoever waits for it gets GivenUp."""
+    def cancel(self) -> None:
+        """Cancel the decode, and kill the process that runs it, if any; its caller gets DecodeCancelled."""
         with self._lock:
-            self.given_up = True
+            self.cancelled = True
             if self._decoder is not None:
-                self._decoder.end()
+                self._decoder.terminate()
 
     @contextlib.contextmanager
-    def held(self, decoder: "_Decoder") -> Iterator[None]:
-        """While `decoder` has it; raises GivenUp if it is too late for that."""
+    def running_in(self, decoder: "_Decoder") -> Iterator[None]:
+        """Record that `decoder` has the picture; raises DecodeCancelled if the call is cancelled already."""
         with self._lock:
-            if self.given_up:
-                raise GivenUp
+            if self.cancelled:
+                raise DecodeCancelled
             self._decoder = decoder
         self._entered_at = time.monotonic()
         try:
@@ -96,68 +97,68 @@ class Call:
 
 
 class DecoderPool:
-    """`count` decoder processes, all started at once, and each started again when it is lost."""
+    """`count` decoder processes, all started at once, and each restarted if it dies."""
 
     def __init__(self, recipe: Recipe, limits: ImageLimits, count: int) -> None:
         self._limits = limits
         self._all = [_Decoder(recipe, limits) for _ in range(count)]
         self._free: queue.SimpleQueue[_Decoder] = queue.SimpleQueue()
-        for each in self._all:
-            self._free.put(each)
+        for decoder in self._all:
+            self._free.put(decoder)
         self._lock = threading.Lock()
         self._closed = False
 
-    def decode(self, image: bytes, call: Call | None = None) -> Pixels:
-        """The pixels of `image`; waits for a free process, so at best there are as many callers as processes.
+    def decode(self, image: bytes, call: DecodeCall | None = None) -> Pixels:
+        """The pixels of `image`; waits for a free process, so there should be as many callers as processes.
 
-        Raises BadMessage (image-undecodable, image-too-large), GivenUp if its call was, Closed, and Broken where no
-        process can be started.
+        Raises BadMessage (image-undecodable, image-too-large), DecodeCancelled, PoolClosed, and Broken if no process
+        can be started.
         """
-        decoder, why, call = self._free.get(), "", call or Call()
+        decoder, why, call = self._free.get(), "", call or DecodeCall()
         try:
             for attempt in range(1, ATTEMPTS + 1):
                 self._make_ready(decoder)
                 try:
-                    with call.held(decoder):
+                    with call.running_in(decoder):
                         return decoder.decode(image)
                 except TimeoutError:
                     why = f"decoding it took longer than {self._limits.decode_seconds:g} s"
-                    self._start_again(decoder, why)
+                    self._restart(decoder, why)
                     raise BadMessage("image-undecodable", why, attempts=attempt) from None
                 except (EOFError, OSError):
                     why = "the decoder process died on it"
-                if call.given_up:
-                    self._start_again(decoder, "its picture kept others waiting")
-                    raise GivenUp
-                self._start_again(decoder, why)
+                if call.cancelled:
+                    self._restart(decoder, "its picture kept others waiting")
+                    raise DecodeCancelled
+                self._restart(decoder, why)
             raise BadMessage("image-undecodable", why, attempts=ATTEMPTS)
         finally:
             self._free.put(decoder)
 
     def close(self) -> None:
-        """End the processes; a picture that is in one raises Closed."""
+        """Kill the processes; a decode in progress raises PoolClosed."""
         with self._lock:
             self._closed = True
-            for each in self._all:
-                each.kill()
+            for decoder in self._all:
+                decoder.kill()
 
     def _make_ready(self, decoder: "_Decoder") -> None:
-        """A start that failed once may have been killed by something else; raises Broken where two in a row fail."""
+        """Wait for a decoder, and restart it if its start fails; raises Broken if that start fails too."""
         try:
             decoder.await_ready()
         except Broken as failed:
-            self._start_again(decoder, str(failed))
+            self._restart(decoder, str(failed))
             decoder.await_ready()
 
-    def _start_again(self, decoder: "_Decoder", why: str) -> None:
+    def _restart(self, decoder: "_Decoder", why: str) -> None:
         with self._lock:
             if self._closed:
-                raise Closed
+                raise PoolClosed
             _log.warning("decoder_lost", why=why, status=decoder.restart())
 
 
 class _Decoder:
-    """One process and the connection to it; for one caller at a time."""
+    """One decoder process and the connection to it; for one caller at a time."""
 
     def __init__(self, recipe: Recipe, limits: ImageLimits) -> None:
         self._recipe, self._limits = recipe, limits
@@ -166,7 +167,7 @@ class _Decoder:
         self.start()
 
     def restart(self) -> int:
-        """Another process in place of this one, whose exit status is returned; for its caller alone."""
+        """Replace the process, and return its exit status; only for the current caller."""
         status = self.kill()
         self._socket.close()
         self.start()
@@ -175,10 +176,9 @@ class _Decoder:
     def start(self) -> None:
         """Start the process; returns before it is ready."""
         self._ready = False
-        self._socket, theirs = socket.socketpair()
-        kept = {name: value for name, value in os.environ.items() if not _SECRETS.match(name)}
-        environment = kept | _ENVIRONMENT
-        fd = theirs.fileno()
+        self._socket, child_socket = socket.socketpair()
+        inherited = {name: value for name, value in os.environ.items() if not _SECRETS.match(name)}
+        fd = child_socket.fileno()
         command = [
             sys.executable,
             "-P",
@@ -186,45 +186,49 @@ class _Decoder:
             "workers.images.decoder_process",
             *arguments(fd, self._recipe, self._limits),
         ]
-        # What is blocked here stays so in the child: Ctrl-C and SIGTERM to the whole group are the worker's to handle.
+        # The child inherits the mask: Ctrl-C and SIGTERM sent to the whole group are for the worker to handle.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            self._process = subprocess.Popen(command, env=environment, pass_fds=[fd], stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, env=inherited | _ENVIRONMENT, pass_fds=[fd], stdin=subprocess.DEVNULL
+            )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
+            child_socket.close()
 
     def decode(self, image: bytes) -> Pixels:
-        """As `decode.decode`, once it is ready; raises TimeoutError if its whole answer has not come in time, EOFError
-        or OSError if it died or takes no picture."""
+        """As `decode.decode`, once it is ready.
+
+        Raises TimeoutError if the whole answer has not arrived in time, EOFError or OSError if the process died or does
+        not accept the picture.
+        """
         shape = (self._recipe.height, self._recipe.width, 3)
         try:
             send(self._socket, image, self._limits.decode_seconds)
-        except TimeoutError:  # it has not seen the picture
+        except TimeoutError:  # the process has not got the picture
             raise ConnectionError from None
-        # Plain bytes, never pickled objects, and no more of them than it may send: a picture may have made the process
-        # another's.
-        answer = receive(self._socket, max(1 + math.prod(shape), _WORDS_MOST), self._limits.decode_seconds)
+        # Raw bytes, never pickled objects, and bounded: a hostile picture may have taken the process over.
+        answer = receive(self._socket, max(1 + math.prod(shape), _MAX_REASON_BYTES), self._limits.decode_seconds)
         if answer[:1] == PIXELS and len(answer) == 1 + math.prod(shape):
             return np.frombuffer(answer, np.uint8, offset=1).reshape(shape)
         reason, _, error = answer[1:].decode(errors="replace").partition("\n")
         raise BadMessage("image-too-large" if reason == "image-too-large" else "image-undecodable", error[:300])
 
-    def end(self) -> None:
-        """Let the process end; for any thread."""
+    def terminate(self) -> None:
+        """Kill the process without waiting for its end; thread-safe."""
         self._process.kill()
 
     def kill(self) -> int:
-        """End the process; returns its exit status."""
+        """Kill the process; returns its exit status."""
         self._process.kill()
         return self._process.wait()
 
     def await_ready(self) -> None:
-        """Wait until it has imported what it needs; raises Broken where it does not come to that."""
+        """Wait until the process has imported its modules; raises Broken if it ends first or takes too long."""
         if self._ready:
             return
         try:
-            receive(self._socket, _WORDS_MOST, START_SECONDS)
+            receive(self._socket, _MAX_REASON_BYTES, START_SECONDS)
         except TimeoutError:
             raise Broken(f"a decoder process was not ready after {START_SECONDS:.0f} s") from None
         except (EOFError, OSError):

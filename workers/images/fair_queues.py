@@ -1,10 +1,11 @@
-"""Which event may start on its pictures next: places in work, shared fairly between the parties. Pure.
+"""Which event may start on its pictures next: fetch slots, shared fairly between parties. Pure.
 
-An event waits without a place, in a line of its host and seller. It starts when there is a place and each of its
-parties (`PictureSource`) has a share left. Half of all places is kept for hosts that have delivered lately; a host or
-seller of which nothing is under way is not kept waiting by what hangs elsewhere in its party; and what hangs gives its
-place to others. So neither a slow host nor many of one maker can keep the others out; and what waits for those that are
-slow, or silent so far, is only a part of the events in flight. Used on one event loop.
+An event waits without a slot, in the queue of its host and seller. It starts when a slot is free and each of its
+parties (`PictureSource`: host, domain, address, seller) has a share left. Half of all slots is reserved for hosts that
+have delivered lately; a host or seller without a running fetch does not wait for fetches that hang elsewhere in its
+party; and fetches that hang are evicted. So neither a slow host nor many hosts of one party can block the others; and
+the events queued for parties that are slow, or silent so far, are only a part of the events in flight. Used on one
+event loop.
 """
 
 import itertools
@@ -22,200 +23,218 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 @dataclass(slots=True)
-class _Line(Generic[Item]):
-    items: deque[tuple[PictureSource, Item]] = field(default_factory=deque)
-    under_way: int = 0
+class _Queue(Generic[Item]):
+    """The items of one host and seller."""
+
+    waiting: deque[tuple[PictureSource, Item]] = field(default_factory=deque)
+    running: int = 0
 
 
 class FairQueues(Generic[Item]):
-    """`join` a line, `start` what may, say when it was `fetched` and when its place is free (`give`)."""
+    """`enqueue` an item, `start` those that may, report it `fetched`, and `release` its slot."""
 
-    def __init__(self, hosts: HostCircuitBreaker, shares: ConcurrencyShares, places: int, limits: HostLimits) -> None:
+    def __init__(self, hosts: HostCircuitBreaker, shares: ConcurrencyShares, slots: int, limits: HostLimits) -> None:
         self._hosts, self._shares, self._limits = hosts, shares, limits
-        self._places = self._free = places
-        self._lines: OrderedDict[str, OrderedDict[str, _Line[Item]]] = OrderedDict()
-        """By host, then by seller; each in the order of its turns."""
+        self._slots = self._free_slots = slots
+        self._queues: OrderedDict[str, OrderedDict[str, _Queue[Item]]] = OrderedDict()
+        """By host, then by seller; each in rotation order."""
         self._running: dict[Item, tuple[PictureSource, float, bool]] = {}
-        """What is being fetched, oldest first: when it began, and whether its host had delivered lately."""
+        """Running fetches, oldest first: start time, and whether the host had delivered lately."""
         self._parties: dict[str, dict[Item, float]] = {}
-        """The same by party."""
+        """The running fetches of each party, oldest first, with their start times."""
         self._unproven = 0
+        """Running fetches from hosts that had not delivered lately."""
         self.waiting = 0
-        """How many wait in all lines."""
+        """Items in all queues."""
 
-    def join(self, origin: PictureSource, item: Item) -> None:
-        """Wait for a place, behind those of the same host and seller."""
-        line = self._lines.setdefault(origin.host, OrderedDict()).setdefault(origin.seller, _Line())
-        line.items.append((origin, item))
+    def enqueue(self, source: PictureSource, item: Item) -> None:
+        """Queue an item behind those of the same host and seller."""
+        queue = self._queues.setdefault(source.host, OrderedDict()).setdefault(source.seller, _Queue())
+        queue.waiting.append((source, item))
         self.waiting += 1
 
     def start(self, now: float) -> list[Item]:
-        """All that may start, in turns between hosts and their sellers, struggling ones last; each has a place."""
+        """All items that may start now, rotating between hosts and their sellers, slow ones last; each has a slot."""
         started: list[Item] = []
-        for struggling in (False, True):
-            turn = [host for host in self._lines if self._struggles(host, now) is struggling]
-            while turn and self._free:
-                turn = [host for host in turn if self._free and self._start_one(host, now, started)]
+        for slow in (False, True):
+            hosts = [host for host in self._queues if self._slow(host, now) is slow]
+            while hosts and self._free_slots:
+                hosts = [host for host in hosts if self._free_slots and self._start_one(host, now, started)]
         return started
 
     def evict(self, now: float) -> list[Item]:
-        """Fetches that must give up their place: they hang while hosts wait for a place that are not known to.
+        """The fetches to cancel: they hang, while hosts that are not slow wait for a slot.
 
-        The oldest of those whose host has not delivered lately, or does so no more; as many as hosts wait.
+        The oldest of those whose host has not delivered lately or has become slow; at most as many as hosts wait.
         """
-        if self._free and self._unproven < self._places // 2:
+        if self._free_slots and self._unproven < self._slots // 2:
             return []
-        waits = sum(
-            not self._struggles(host, now) and any(line.items for line in lines.values())
-            for host, lines in self._lines.items()
+        waiting_hosts = sum(
+            not self._slow(host, now) and any(queue.waiting for queue in queues.values())
+            for host, queues in self._queues.items()
         )
         hanging = (
             item
-            for item, (origin, began, proven) in self._running.items()
-            if now - began > self._limits.evict_seconds and (not proven or self._struggles(origin.host, now))
+            for item, (source, began, proven) in self._running.items()
+            if now - began > self._limits.evict_seconds and (not proven or self._slow(source.host, now))
         )
-        return list(itertools.islice(hanging, waits))
+        return list(itertools.islice(hanging, waiting_hosts))
 
     def fetched(self, item: Item) -> None:
-        """A fetch is over: its parties may have the next; its place is still taken."""
-        origin, _, proven = self._running.pop(item)
-        for party in (*origin.own, *origin.shared):
+        """A fetch is over, and no longer counts for the shares of its parties; its slot is still taken."""
+        source, _, proven = self._running.pop(item)
+        for party in (*source.own, *source.shared):
             del self._parties[party][item]
             if not self._parties[party]:
                 del self._parties[party]
         self._unproven -= not proven
-        self._lines[origin.host][origin.seller].under_way -= 1
-        self._sweep(origin.host, origin.seller)
+        self._queues[source.host][source.seller].running -= 1
+        self._drop_if_idle(source.host, source.seller)
 
-    def release(self, places: int = 1) -> None:
-        """Places are free again."""
-        self._free += places
+    def release(self, slots: int = 1) -> None:
+        """Free slots."""
+        self._free_slots += slots
 
     @property
     def overloaded(self) -> bool:
-        """Whether so many wait that they could become all that a worker has in hand."""
-        return self.waiting > self._limits.lines
+        """Whether so many items wait that they could become all events in flight of a worker."""
+        return self.waiting > self._limits.max_queued_total
 
     def reject_stuck(self, now: float) -> list[tuple[Item, HostUnavailable]]:
-        """Whoever must not wait any longer: all whose host is away, and the last if too many wait for a party."""
-        turned: list[tuple[Item, HostUnavailable]] = []
-        holds_up = self._keeps_silent if self.overloaded else self._struggles
-        slow = {party for party in self._parties if holds_up(party, now)}
-        waiting: Counter[str] = Counter()
-        for host, lines in list(self._lines.items()):
-            for seller, line in list(lines.items()):
-                if line.items and (left := self._hosts.away_for(host, now, seller)) > 0:
-                    turned += [(item, HostUnavailable(f"{host} is away", retry_after=left)) for _, item in line.items]
-                    line.items.clear()
-                elif line.items:
-                    turned += self._shorten(line, waiting, slow, now)
-                self._sweep(host, seller)
-        self.waiting -= len(turned)
-        return turned
+        """Remove and return the items that must not wait any longer, with the reason.
 
-    def leave(self, gone: Callable[[str, Item], bool]) -> list[Item]:
-        """Take whoever is `gone` out of their lines, and return them."""
-        left: list[Item] = []
-        for host, lines in list(self._lines.items()):
-            for seller, line in list(lines.items()):
-                staying: deque[tuple[PictureSource, Item]] = deque()
-                for origin, item in line.items:
-                    if gone(host, item):
-                        left.append(item)
+        These are all items of a host that is away, and the last ones of a party that is slow (while the queues are
+        overloaded also: silent) and has too many waiting.
+        """
+        rejected: list[tuple[Item, HostUnavailable]] = []
+        blocking = self._silent if self.overloaded else self._slow
+        blocking_parties = {party for party in self._parties if blocking(party, now)}
+        counts: Counter[str] = Counter()
+        for host, queues in list(self._queues.items()):
+            for seller, queue in list(queues.items()):
+                if queue.waiting and (left := self._hosts.away_for(host, now, seller)) > 0:
+                    away = f"{host} is away"
+                    rejected += [(item, HostUnavailable(away, retry_after=left)) for _, item in queue.waiting]
+                    queue.waiting.clear()
+                elif queue.waiting:
+                    rejected += self._shorten(queue, counts, blocking_parties, now)
+                self._drop_if_idle(host, seller)
+        self.waiting -= len(rejected)
+        return rejected
+
+    def remove(self, obsolete: Callable[[str, Item], bool]) -> list[Item]:
+        """Remove and return the queued items for which `obsolete(host, item)` is true."""
+        removed: list[Item] = []
+        for host, queues in list(self._queues.items()):
+            for seller, queue in list(queues.items()):
+                remaining: deque[tuple[PictureSource, Item]] = deque()
+                for source, item in queue.waiting:
+                    if obsolete(host, item):
+                        removed.append(item)
                     else:
-                        staying.append((origin, item))
-                line.items = staying
-                self._sweep(host, seller)
-        self.waiting -= len(left)
-        return left
+                        remaining.append((source, item))
+                queue.waiting = remaining
+                self._drop_if_idle(host, seller)
+        self.waiting -= len(removed)
+        return removed
 
     def _shorten(
-        self, line: _Line[Item], waiting: "Counter[str]", slow: set[str], now: float
+        self, queue: _Queue[Item], counts: "Counter[str]", blocking_parties: set[str], now: float
     ) -> list[tuple[Item, HostUnavailable]]:
-        origin = line.items[-1][0]
-        own = [party for party in self._bounds(origin, now) if party in slow or self._shares.failing(party)]
-        if not own:
+        """Remove the last items of a queue that are over the limits; `counts` are those kept of each party so far."""
+        source = queue.waiting[-1][0]
+        parties = [
+            party
+            for party in self._bounding_parties(source, now)
+            if party in blocking_parties or self._shares.failing(party)
+        ]
+        if not parties:
             return []
-        room = min(self._limits.line - max(waiting[party] for party in own), self._limits.lines - waiting[""])
-        turned: list[tuple[Item, HostUnavailable]] = []
-        while len(line.items) > max(room, 0):
+        allowed = min(
+            self._limits.max_queued - max(counts[party] for party in parties),
+            self._limits.max_queued_total - counts[""],
+        )
+        rejected: list[tuple[Item, HostUnavailable]] = []
+        while len(queue.waiting) > max(allowed, 0):
             why = (
-                f"{origin.host}, or what it shares its domain, address or seller with, is slow: too many pictures wait"
+                f"{source.host}, or what it shares its domain, address or seller with, is slow: too many pictures wait"
             )
-            turned.append((line.items.pop()[1], HostUnavailable(why, crowded=True)))
-        waiting.update(dict.fromkeys([*own, ""], len(line.items)))
-        return turned
+            rejected.append((queue.waiting.pop()[1], HostUnavailable(why, overloaded=True)))
+        counts.update(dict.fromkeys([*parties, ""], len(queue.waiting)))
+        return rejected
 
-    def _bounds(self, origin: PictureSource, now: float) -> tuple[str, ...]:
+    def _bounding_parties(self, source: PictureSource, now: float) -> tuple[str, ...]:
         """The parties whose shares count: a host that delivers is not bound by others of its domain or address."""
-        return origin.own if self._shares.proven(origin.host, now) else (*origin.own, *origin.shared)
+        return source.own if self._shares.proven(source.host, now) else (*source.own, *source.shared)
 
     def _start_one(self, host: str, now: float, started: list[Item]) -> bool:
-        lines: Mapping[str, _Line[Item]] = self._lines.get(host, {})
-        first = next((line for line in lines.values() if line.items), None)
+        """Start the next item of a host; False if none may start."""
+        queues: Mapping[str, _Queue[Item]] = self._queues.get(host, {})
+        first = next((queue for queue in queues.values() if queue.waiting), None)
         if first is None:
             return False
         proven = self._shares.proven(host, now)
-        if not proven and self._unproven >= self._places // 2:
+        if not proven and self._unproven >= self._slots // 2:
             return False
         if not self._hosts.may_ask(host, now, len(self._parties.get(host, ()))):
             return False
-        bounds = (host,) if proven else (host, *first.items[0][0].shared)
-        room = min(self._room(party, now) for party in bounds)
-        if not room:
+        bounds = (host,) if proven else (host, *first.waiting[0][0].shared)
+        allowance = min(self._allowance(party, now) for party in bounds)
+        if not allowance:
             return False
-        for seller, line in lines.items():
-            if line.items and room > bool(line.under_way) and self._seller_may(host, seller, line, now):
+        for seller, queue in queues.items():
+            if queue.waiting and allowance > bool(queue.running) and self._seller_may(host, seller, queue, now):
                 started.append(self._begin(host, seller, now, proven=proven))
                 return True
         return False
 
-    def _seller_may(self, host: str, seller: str, line: _Line[Item], now: float) -> bool:
+    def _seller_may(self, host: str, seller: str, queue: _Queue[Item], now: float) -> bool:
         if not seller:
             return True
-        if not self._hosts.may_ask(host, now, line.under_way, seller):
+        if not self._hosts.may_ask(host, now, queue.running, seller):
             return False
-        return self._room(f"seller {seller}", now) > bool(line.under_way)
+        return self._allowance(f"seller {seller}", now) > bool(queue.running)
 
-    def _room(self, party: str, now: float) -> int:
-        """2: a share is left. 1: only for a host and seller of which nothing is under way. 0: none."""
+    def _allowance(self, party: str, now: float) -> int:
+        """2: a share is left. 1: only for a host and seller without a running fetch. 0: none."""
         running, share = self._parties.get(party, {}), self._shares.share(party, now)
         if len(running) < share:
             return 2
-        if len(running) >= self._places // 4:
+        if len(running) >= self._slots // 4:
             return 0
         young = sum(now - began < self._limits.young_seconds for began in running.values())
         return 1 if young < share else 0
 
     def _begin(self, host: str, seller: str, now: float, *, proven: bool) -> Item:
-        line = self._lines[host][seller]
-        origin, item = line.items.popleft()
-        self._running[item] = (origin, now, proven)
-        for party in (*origin.own, *origin.shared):
+        queue = self._queues[host][seller]
+        source, item = queue.waiting.popleft()
+        self._running[item] = (source, now, proven)
+        for party in (*source.own, *source.shared):
             self._parties.setdefault(party, {})[item] = now
         self._unproven += not proven
-        self._free -= 1
+        self._free_slots -= 1
         self.waiting -= 1
-        line.under_way += 1
-        self._lines[host].move_to_end(seller)
-        self._lines.move_to_end(host)
+        queue.running += 1
+        self._queues[host].move_to_end(seller)
+        self._queues.move_to_end(host)
         return item
 
-    def _struggles(self, party: str, now: float) -> bool:
+    def _slow(self, party: str, now: float) -> bool:
+        """Whether a party was slow or failed the last times, or has not answered for long."""
         if self._shares.failing(party):
             return True
         running = self._parties.get(party)
         return running is not None and self._shares.slow(party, next(iter(running.values())), now)
 
-    def _keeps_silent(self, party: str, now: float) -> bool:
-        """Whether a party struggles, or may be about to: long before that is sure it could fill the whole hand."""
+    def _silent(self, party: str, now: float) -> bool:
+        """Whether a party is slow or may turn out to be: before that is certain, it could fill all events in flight."""
         running = self._parties.get(party)
         silent = running is not None and self._shares.silent(party, next(iter(running.values())), now)
-        return silent or self._struggles(party, now)
+        return silent or self._slow(party, now)
 
-    def _sweep(self, host: str, seller: str) -> None:
-        line = self._lines[host][seller]
-        if not line.items and not line.under_way:
-            del self._lines[host][seller]
-            if not self._lines[host]:
-                del self._lines[host]
+    def _drop_if_idle(self, host: str, seller: str) -> None:
+        queue = self._queues[host][seller]
+        if not queue.waiting and not queue.running:
+            del self._queues[host][seller]
+            if not self._queues[host]:
+                del self._queues[host]

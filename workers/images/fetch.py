@@ -26,13 +26,13 @@ from workers.images.attempt import Attempt
 from workers.images.circuit_breaker import HostCircuitBreaker, HostUnavailable
 from workers.images.concurrency_shares import ConcurrencyShares
 from workers.images.displayed_urls import displayed_url, host_of
-from workers.images.files import OURS, Files
+from workers.images.files import TOO_MANY_OPEN_FILES, Files
 from workers.images.limits import HostLimits, ImageLimits
 from workers.images.object_stores import ObjectStores
 from workers.images.picture_source import PictureSource, picture_source_of
 from workers.images.request_headers import RequestHeaders, same_host
 from workers.images.resolver import CheckedResolver, check_address
-from workers.images.responses import BadAnswer, Fetched, NoConnection, TimedOut, read_answer
+from workers.images.responses import Fetched, MalformedResponse, NoConnection, TimedOut, read_response
 from workers.images.urls import parse_url, redirected
 
 _REDIRECT = {301, 302, 303, 307, 308}
@@ -60,7 +60,7 @@ class Fetcher:
             resolver=self._resolver,
             ssl=self._tls,
             limit=0,
-            limit_per_host=self.host_limits.share_most,
+            limit_per_host=self.host_limits.max_share,
             use_dns_cache=False,  # the resolver has one of its own
         )
         self._session = aiohttp.ClientSession(
@@ -86,7 +86,7 @@ class Fetcher:
         """Who is asked for `url`: host and port, or a root."""
         return host_of(url, self._roots)
 
-    def origin(self, url: str, seller: str) -> PictureSource | None:
+    def source_of(self, url: str, seller: str) -> PictureSource | None:
         """The parties that a fetch of `url` counts for; None if its host has to be looked up first."""
         host = self.host_of(url)
         if not host or not url[:5].lower().startswith("http"):
@@ -94,7 +94,7 @@ class Fetcher:
         addresses = self._resolver.known(host.rsplit(":", 1)[0])
         return None if addresses is None else picture_source_of(url, seller, addresses, self._roots)
 
-    def origin_by_name(self, url: str, seller: str) -> PictureSource:
+    def source_by_name(self, url: str, seller: str) -> PictureSource:
         """As `origin`, as far as it is known without a look-up."""
         return picture_source_of(url, seller, (), self._roots)
 
@@ -200,13 +200,13 @@ class Fetcher:
             async with self._session.get(here, headers=headers, allow_redirects=False, timeout=limit) as response:
                 if response.status in _REDIRECT and "Location" in response.headers:
                     return response.headers["Location"]
-                return await read_answer(response, name, self.limits.bytes)
+                return await read_response(response, name, self.limits.bytes)
         except aiohttp.InvalidURL:
             raise BadMessage("image-refused", f"{name}: it is no address") from None
         except aiohttp.ClientPayloadError as error:
             raise _of_payload(error) from None
         except aiohttp.ClientResponseError as error:  # no such answer exists: a bad status line, a bad header
-            raise BadAnswer(f"its answer breaks the rules of HTTP: {_one_line(error.message)}") from None
+            raise MalformedResponse(f"its answer breaks the rules of HTTP: {_one_line(error.message)}") from None
         except TimeoutError:
             raise TimedOut(
                 f"no whole answer within {self.limits.seconds:g} s, or no connection within "
@@ -215,7 +215,7 @@ class Fetcher:
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__, BadMessage):  # the resolver's refusal, wrapped by the connector
                 raise error.__cause__ from None
-            if isinstance(error, OSError) and error.errno in OURS:
+            if isinstance(error, OSError) and error.errno in TOO_MANY_OPEN_FILES:
                 raise Broken(f"no picture can be fetched: {error.strerror}; raise the limit (ulimit -n)") from None
             raise NoConnection(f"{type(error).__name__} {_plain(error)}".strip()) from None
 
@@ -242,7 +242,7 @@ def _of_payload(error: aiohttp.ClientPayloadError) -> SlowDown:
     """A body that ended early may be whole next time; one whose chunks are none is an answer."""
     text = _one_line(str(error.__cause__ or error))
     if isinstance(error.__cause__, HttpProcessingError) and "Not enough data" not in text:
-        return BadAnswer(f"its answer breaks the rules of HTTP: {text}")
+        return MalformedResponse(f"its answer breaks the rules of HTTP: {text}")
     return SlowDown("the answer was cut short")
 
 

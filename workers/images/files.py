@@ -1,6 +1,6 @@
-"""Reading pictures of `file://` addresses: below a root that the operator named, and never for longer than allowed.
+"""Pictures at `file://` URLs: below a root that the operator allows, read within a time limit.
 
-A root may be a disk over the network: it can hang, or answer with errors that say nothing about the picture.
+A root may be a network disk: it can hang, or fail with errors that have nothing to do with the picture.
 """
 
 import asyncio
@@ -24,28 +24,28 @@ _NO_FILE = {
     errno.ENAMETOOLONG,
     errno.ELOOP,
 }
-OURS = {errno.EMFILE, errno.ENFILE}
-"""We, or this machine, have too many files open: no picture and no host is to blame."""
+TOO_MANY_OPEN_FILES = {errno.EMFILE, errno.ENFILE}
+"""This process, or this machine, has too many open files: the fault of no picture and no host."""
 _READERS = 16
-"""Threads, of which a root that hangs holds one for each probe until the disk answers."""
+"""Threads; a root that hangs blocks one for each probe until the disk answers."""
 
 
 class Files:
-    """Reads files in threads of its own, so that a disk that hangs stops nothing else."""
+    """Reads files in its own threads, so that a disk that hangs blocks nothing else."""
 
     def __init__(self, roots: tuple[Path, ...], limits: ImageLimits) -> None:
         self._roots, self._limits = roots, limits
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
 
     def close(self) -> None:
-        """Begin nothing more; a read that hangs is not waited for."""
+        """Start no more reads; running ones are not waited for."""
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     async def read(self, url: str) -> bytes:
         """The bytes of a file.
 
-        Raises BadMessage (image-refused, image-missing, image-too-large), SlowDown where the disk is at fault, and
-        Broken where too many files are open.
+        Raises BadMessage (image-refused, image-missing, image-too-large), SlowDown if the disk fails or hangs, and
+        Broken if too many files are open.
         """
         reading = asyncio.get_running_loop().run_in_executor(self._readers, self._read, url)
         try:
@@ -56,25 +56,25 @@ class Files:
     def _read(self, url: str) -> bytes:
         try:
             path = self._path(url)
-            found = path.stat()
-            if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
                 raise BadMessage("image-missing", f"{displayed_url(url)}: there is no such file")
-            if found.st_size > self._limits.bytes:
+            if status.st_size > self._limits.bytes:
                 raise BadMessage("image-too-large", f"{displayed_url(url)}: more than {self._limits.bytes} bytes")
             return path.read_bytes()
         except OSError as error:
             if error.errno in _NO_FILE:
                 raise BadMessage("image-missing", f"{displayed_url(url)}: {error.strerror}") from None
-            if error.errno in OURS:
+            if error.errno in TOO_MANY_OPEN_FILES:
                 raise Broken(f"pictures can't be read: {error.strerror}; raise the limit (ulimit -n)") from None
             raise SlowDown(os.strerror(error.errno or errno.EIO)) from None
 
     def _path(self, url: str) -> Path:
-        """The file's real path; raises BadMessage (image-refused) where it is not below a root."""
+        """The file's real path; raises BadMessage (image-refused) if it is not below a root."""
         parts = urlsplit(url)
         try:
             path = Path(os.fsdecode(unquote_to_bytes(parts.path))).resolve()
-        except (ValueError, RuntimeError):  # a NUL in its name, links in a circle
+        except (ValueError, RuntimeError):  # a NUL in its name, a loop of links
             raise BadMessage("image-refused", f"{displayed_url(url)}: it is no path") from None
         root = next((root for root in self._roots if path.is_relative_to(root)), None)
         if parts.netloc not in ("", "localhost") or root is None:

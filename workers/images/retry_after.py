@@ -1,4 +1,4 @@
-"""How long an image host asks us to wait: the header Retry-After, RFC 9110 section 10.2.3. Pure."""
+"""The wait that an image host asks for: the header Retry-After, RFC 9110 section 10.2.3. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from email.utils import parsedate_to_datetime
 _SECONDS = re.compile("[0-9]{1,9}")
 
 
-def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks us to wait, told as a number or as a date; None for neither.
+def requested_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait, given as a number or as a date; None if neither.
 
-    A date is compared with the host's own clock where it tells it (`Date`).
+    A date is compared with the host's own clock (`Date`), or with ours if that is missing.
 
-    >>> wait_asked({"Retry-After": "Mon, 23 Nov 2026 08:00:30 GMT", "Date": "Mon, 23 Nov 2026 08:00:00 GMT"})
+    >>> requested_wait({"Retry-After": "Mon, 23 Nov 2026 08:00:30 GMT", "Date": "Mon, 23 Nov 2026 08:00:00 GMT"})
     30.0
     """
-    asked = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(asked):
-        return float(asked)
-    until = _date(asked)
+    value = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = _date(value)
     if until is None:
         return None
     return max(0.0, (until - (_date(headers.get("Date", "")) or datetime.now(UTC))).total_seconds())
@@ -27,7 +27,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
 
 def _date(text: str) -> datetime | None:
     try:
-        found = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)

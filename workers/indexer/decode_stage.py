@@ -11,7 +11,7 @@ from streams.errors import BadMessage
 from workers.images.circuit_breaker import HostUnavailable
 from workers.images.decode import Pixels, hash_images
 from workers.images.decode_queue import DecodeQueue
-from workers.images.decoder_pool import Call, DecoderPool, GivenUp
+from workers.images.decoder_pool import DecodeCall, DecodeCancelled, DecoderPool
 from workers.images.displayed_urls import displayed_url
 from workers.images.limits import DecodeLimits, ImageLimits
 from workers.images.responses import Fetched
@@ -24,12 +24,12 @@ class _Picture:
     """One picture that is queued or being decoded."""
 
     def __init__(self) -> None:
-        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.call = Call()
+        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.call = DecodeCall()
 
 
 class DecodeStage:
-    """Used on one event loop, except for `close`."""
+    """Hashes and decodes pictures; used on one event loop, except for `close`."""
 
     def __init__(
         self, recipe: Recipe, limits: ImageLimits, capacity: Capacity, decode_limits: DecodeLimits | None = None
@@ -45,7 +45,7 @@ class DecodeStage:
         )
 
     def close(self) -> None:
-        """End the processes; a decode in progress raises Closed."""
+        """Kill the processes; a decode in progress raises PoolClosed."""
         self._decoders.close()
         for pool in (self._callers, self._hashing):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -53,41 +53,43 @@ class DecodeStage:
     async def hash(self, images: Sequence[Fetched]) -> str:
         """The hash of the pictures, as `hash_images`; needs no decoder."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._hashing, hash_images, [each.data for each in images])
+        return await loop.run_in_executor(self._hashing, hash_images, [image.data for image in images])
 
     async def decode_all(self, urls: Sequence[str], images: Sequence[Fetched], source: str) -> list[Pixels]:
         """`decode` for several pictures."""
-        if len(urls) == 1:  # as nearly always, and a task less
+        if len(urls) == 1:  # the usual case, without a task
             return [await self.decode(urls[0], images[0], source)]
         pairs = zip(urls, images, strict=True)
         return list(await asyncio.gather(*(self.decode(url, image, source) for url, image in pairs)))
 
     async def decode(self, url: str, image: Fetched, source: str) -> Pixels:
-        """The pixels of a picture, decoded in fair turns between sources.
+        """The pixels of a picture, decoded when it is the turn of its source.
 
         Raises BadMessage as `DecoderPool.decode`, with the URL of the picture, because the dead letter must name the
         one that failed; HostUnavailable (overloaded) if too many pictures of its source wait.
         """
-        return await self._in_turn(url, image, source, self._decoders.decode)
+        return await self._run_queued(url, image, source, self._decoders.decode)
 
     async def hash_and_decode(self, url: str, image: Fetched, source: str) -> tuple[str, Pixels]:
         """`hash` and `decode` of one picture by the same thread: handing it to another costs more than its hash."""
-        return await self._in_turn(url, image, source, self._hash_and_decode)
+        return await self._run_queued(url, image, source, self._hash_and_decode)
 
-    def _hash_and_decode(self, image: bytes, call: Call) -> tuple[str, Pixels]:
+    def _hash_and_decode(self, image: bytes, call: DecodeCall) -> tuple[str, Pixels]:
         return hash_images([image]), self._decoders.decode(image, call)
 
-    async def _in_turn(self, url: str, image: Fetched, source: str, work: Callable[[bytes, Call], Result]) -> Result:
+    async def _run_queued(
+        self, url: str, image: Fetched, source: str, work: Callable[[bytes, DecodeCall], Result]
+    ) -> Result:
         loop, picture = asyncio.get_running_loop(), _Picture()
-        self._queue.join(source, picture)
+        self._queue.enqueue(source, picture)
         self._start_ready()
         while True:
-            await picture.turn
+            await picture.started
             try:
                 result = await loop.run_in_executor(self._callers, work, image.data, picture.call)
-            except GivenUp:
-                self._queue.stopped(picture, time.monotonic())
-                picture.call, picture.turn = Call(), loop.create_future()
+            except DecodeCancelled:
+                self._queue.requeue(picture, time.monotonic())
+                picture.call, picture.started = DecodeCall(), loop.create_future()
                 self._start_ready()
                 continue
             except BadMessage as bad:
@@ -103,23 +105,23 @@ class DecodeStage:
         now = time.monotonic()
         for picture in self._queue.reject_stuck(now):
             why = "many pictures of its seller or site take long to decode: too many of them wait"
-            picture.turn.set_exception(HostUnavailable(why, crowded=True))
+            picture.started.set_exception(HostUnavailable(why, overloaded=True))
         for picture in self._queue.evict(now):
-            picture.call.give_up()
+            picture.call.cancel()
         self._start_ready()
 
     def _finish(self, picture: _Picture) -> None:
-        self._queue.ended(picture, picture.call.seconds, time.monotonic())
+        self._queue.finished(picture, picture.call.seconds, time.monotonic())
         self._start_ready()
 
     def _start_ready(self) -> None:
         for picture in self._queue.start(time.monotonic()):
-            if not picture.turn.done():  # else the worker is stopping
-                picture.turn.set_result(None)
+            if not picture.started.done():  # else the worker is stopping
+                picture.started.set_result(None)
 
 
 def _with_content_kind(bad: BadMessage, image: Fetched) -> str:
     """The decode error, with the content type that the host sent, which the decoder does not know."""
     if bad.reason != "image-undecodable":
         return bad.error
-    return f"{bad.error.partition('; what came is ')[0]}; what came is {image.came}"
+    return f"{bad.error.partition('; what came is ')[0]}; what came is {image.description}"

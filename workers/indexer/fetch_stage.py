@@ -50,7 +50,7 @@ class FetchStage:
             fetcher.hosts, fetcher.shares, slots, fetcher.host_limits
         )
         self._lookup_queues: FairQueues[PictureRequest] = FairQueues(
-            fetcher.hosts, fetcher.shares, lookups, HostLimits.of_hand(max_in_flight // 2)
+            fetcher.hosts, fetcher.shares, lookups, HostLimits.for_max_in_flight(max_in_flight // 2)
         )
         """Events whose host must be resolved first; name servers can hang as well."""
         self._lookups: set[PictureRequest] = set()
@@ -90,18 +90,18 @@ class FetchStage:
     def _start(self, request: PictureRequest) -> None:
         # Queued by the first of its pictures, if the recipe needs several: an event holds one slot in any case.
         url, seller = request.urls[0], request.pending.event.seller_id or ""
-        origin = self._fetcher.origin(url, seller)
-        if origin is None:
-            self._lookup_queues.join(self._fetcher.origin_by_name(url, seller), request)
+        source = self._fetcher.source_of(url, seller)
+        if source is None:
+            self._lookup_queues.enqueue(self._fetcher.source_by_name(url, seller), request)
             self._schedule_start()
         else:
-            self._enqueue(origin, request)
+            self._enqueue(source, request)
 
     async def _resolve_host(self, request: PictureRequest) -> None:
         self._lookups.add(request)
-        origin = await self._fetcher.look_up(request.urls[0], request.pending.event.seller_id or "")
+        source = await self._fetcher.look_up(request.urls[0], request.pending.event.seller_id or "")
         if self._end_lookup(request):
-            self._enqueue(origin, request)
+            self._enqueue(source, request)
 
     def _end_lookup(self, request: PictureRequest) -> bool:
         """End the name lookup of a request; False if it was evicted before."""
@@ -112,9 +112,9 @@ class FetchStage:
         self._lookup_queues.release()
         return True
 
-    def _enqueue(self, origin: PictureSource, request: PictureRequest) -> None:
-        self._host_queues.join(origin, request)
-        request.parties, request.source = (*origin.own, *origin.shared), origin.source
+    def _enqueue(self, source: PictureSource, request: PictureRequest) -> None:
+        self._host_queues.enqueue(source, request)
+        request.parties, request.source = (*source.own, *source.shared), source.source
         self._schedule_start()
 
     def _watch(self, task: "asyncio.Task[None]") -> None:
@@ -137,9 +137,8 @@ class FetchStage:
             self._swept_at = now
             self._evict(now)
             self._sweep_seconds = time.monotonic() - now
-        if (
-            self._overloaded and not self._sweep_scheduled
-        ):  # when nothing else happens, because nothing more is taken in
+        # While no more events are accepted, nothing else may trigger the next sweep.
+        if self._overloaded and not self._sweep_scheduled:
             self._sweep_scheduled = True
             self._loop.call_later(1.1 * pause, self._on_sweep_timer)
         for request in self._lookup_queues.start(now):
@@ -174,7 +173,7 @@ class FetchStage:
 
     def _tick(self) -> None:
         """Remove queued requests that are no longer needed, and apply the time limits."""
-        for request in (*self._lookup_queues.leave(self._left_host), *self._host_queues.leave(self._left_host)):
+        for request in (*self._lookup_queues.remove(self._left_host), *self._host_queues.remove(self._left_host)):
             self._settler.reschedule(request.pending)
         self._decoding.tick()
         self._schedule_start()

@@ -64,7 +64,7 @@ class Pipeline:
         shared = Shared(self._stages, queues, fold, store, self._settler, self._follower, lease)
         self._queues = queues
         image_limits = replace(options.limits, formats=settings.image_formats)
-        fetcher = Fetcher(settings, image_limits, HostLimits.of_hand(capacity.max_in_flight))
+        fetcher = Fetcher(settings, image_limits, HostLimits.for_max_in_flight(capacity.max_in_flight))
         self._pictures = FetchStage(shared, encoder.recipe, fetcher)
         self._encoding = EncodeStage(shared, encoder, self._pictures.release_slots)
         self._planner = Planner(shared, self._pictures)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from schemas.interaction import Shelf
 from streams.errors import BadMessage, CommandFailed, SlowDown
 from streams.listing_codec import why_invalid
-from workers.images.decoder_pool import Call
+from workers.images.decoder_pool import DecodeCall
 from workers.milvus.candidates import Candidate
 from workers.process.request_origin import AllowedHosts
 from workers.server import request_body
@@ -24,7 +24,7 @@ from workers.server.failure_log import FailureLog
 from workers.server.interaction_intake import InteractionIntake, allowed
 from workers.server.limits import BoundedExecutor, Limits, RateLimited, Unavailable
 from workers.server.origin_check import Guarded
-from workers.server.picture_executor import PictureCrew
+from workers.server.picture_executor import PictureExecutor
 from workers.server.policy import Policy
 from workers.server.query import Query as Asked
 from workers.server.query import QueryVector, Visit
@@ -71,7 +71,7 @@ class ApiDependencies:
     encoders: Encoders
     intake: InteractionIntake
     crew: BoundedExecutor
-    pictures: PictureCrew
+    pictures: PictureExecutor
     texts: BoundedExecutor
     """For each kind its own threads: no query by listing waits for the model, and none by text for a decoder."""
     health: Callable[[], dict[str, Any]]
@@ -116,7 +116,7 @@ def _shelves(app: FastAPI, parts: ApiDependencies, terms: ApiConfig) -> None:
     async def shelf_of_picture(data: bytes, options: Options, visit: Visit, source: str) -> Response:
         policy = options.policy(terms.defaults, terms.limits.most)
 
-        def answer(call: Call) -> tuple[Shelf, list[Candidate]]:
+        def answer(call: DecodeCall) -> tuple[Shelf, list[Candidate]]:
             query = Asked("picture", lambda live: QueryVector(parts.encoders.of(live).picture(data, call)))
             return parts.answerer.answer(query, policy, visit)
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from schemas.model import Recipe
-from workers.images.decoder_pool import Call, DecoderPool
+from workers.images.decoder_pool import DecodeCall, DecoderPool
 from workers.images.fingerprint import fingerprint_of
 from workers.images.limits import ImageLimits
 from workers.milvus.collection import Collections
@@ -29,8 +29,8 @@ class QueryEncoder:
         self._decoders = DecoderPool(encoder.recipe, limits, decoders)
         self._turn = threading.Lock()
 
-    def picture(self, data: bytes, call: Call) -> list[float]:
-        """The vector of a picture; raises BadMessage for what is none or is too large, GivenUp if `call` was."""
+    def picture(self, data: bytes, call: DecodeCall) -> list[float]:
+        """The vector of a picture; raises BadMessage if it is none or too large, and DecodeCancelled."""
         pixels = self._decoders.decode(data, call)
         with self._turn, metrics.STEP_SECONDS.labels("encode").time():
             return _only(self._encoder.encode(pixels[None].copy()))  # a copy: torch warns of what it can't write to

@@ -37,7 +37,7 @@ from workers.server.health import HealthState, health_report
 from workers.server.interaction_intake import InteractionIntake
 from workers.server.limits import BoundedExecutor, Limits, Unavailable
 from workers.server.live_collection import Live
-from workers.server.picture_executor import PictureCrew
+from workers.server.picture_executor import PictureExecutor
 from workers.server.policy import Policy
 from workers.server.query_encoder import Encoders
 from workers.server.randomisation import Shares
@@ -124,7 +124,7 @@ class _Server:
         self._require_agreement()
         self._outbox = ShelfPublisher(settings, within=chosen.record_within).start()
         self._crew = BoundedExecutor(THREADS, chosen.limits.at_once)
-        self._pictures = PictureCrew(PICTURE_THREADS, chosen.limits.encoded_at_once)
+        self._pictures = PictureExecutor(PICTURE_THREADS, chosen.limits.encoded_at_once)
         self._texts = BoundedExecutor(TEXT_THREADS, chosen.limits.encoded_at_once)
         self._answerer = Answerer(
             Dependencies(self._searcher, self._live, self._follower, key, self._outbox),

@@ -6,7 +6,7 @@ from workers.images.circuit_breaker import HostCircuitBreaker, HostUnavailable
 from workers.images.concurrency_shares import ConcurrencyShares
 from workers.images.limits import HostLimits
 
-LIMITS = HostLimits(open_after=3, of_pictures=2, pauses=(5.0, 10.0), slow_seconds=4.0, remembered=4)
+LIMITS = HostLimits(open_after=3, distinct_pictures=2, pauses=(5.0, 10.0), slow_seconds=4.0, remembered=4)
 
 
 def fail(
@@ -124,13 +124,13 @@ def test_quick_answers_earn_a_larger_share() -> None:
     shares = ConcurrencyShares(LIMITS)
     for _ in range(100):
         shares.answered(["a"], 0.1, 100.0, picture=True)
-    assert shares.share("a", 100.0) == LIMITS.share_most
+    assert shares.share("a", 100.0) == LIMITS.max_share
     shares.answered(["a"], 9.0, 100.0, picture=True)
-    assert shares.share("a", 100.0) == LIMITS.share_most // 2
+    assert shares.share("a", 100.0) == LIMITS.max_share // 2
     for _ in range(100):
         shares.failed(["a"])
-    assert shares.share("a", 100.0) == LIMITS.share_first
-    assert shares.share("a", 100.0 + LIMITS.proven_seconds + 1) == LIMITS.share_least
+    assert shares.share("a", 100.0) == LIMITS.initial_share
+    assert shares.share("a", 100.0 + LIMITS.proven_seconds + 1) == LIMITS.min_share
 
 
 def test_a_party_of_which_nothing_comes_struggles() -> None:

@@ -79,7 +79,7 @@ def test_many_at_once(server: Web) -> None:
 
     for number in range(20):
         server.asked.clear()
-        bodies = [f"{number} {each}".encode() for each in range(HostLimits().share_most)]
+        bodies = [f"{number} {each}".encode() for each in range(HostLimits().max_share)]
         urls = [server.serve(f"/{each}", body) for each, body in enumerate(bodies)]
         assert asyncio.run(all_of(urls)) == bodies
         assert set(server.asked.values()) == {1}

@@ -110,7 +110,7 @@ class Stage:
 @pytest.fixture
 def limits() -> HostLimits:
     """A host is slow only long after a test has come to its end, however slow the machine is."""
-    return replace(HostLimits.of_hand(IN_HAND), slow_seconds=20)
+    return replace(HostLimits.for_max_in_flight(IN_HAND), slow_seconds=20)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_what_hangs_leaves_room(stage: Stage, limits: HostLimits, good: Web, evi
     assert stage.hand.ends["crowded"] >= EVENTS - IN_HAND
 
 
-@pytest.mark.parametrize("limits", [replace(HostLimits.of_hand(IN_HAND), slow_seconds=60, silent_seconds=60)])
+@pytest.mark.parametrize("limits", [replace(HostLimits.for_max_in_flight(IN_HAND), slow_seconds=60, silent_seconds=60)])
 def test_a_new_host_that_is_well_keeps_its_events(stage: Stage, good: Web) -> None:
     """However many come at once: none is put back. On a busy machine the first answer takes over `silent_seconds`."""
     url = good.serve("/a.jpg", jpeg(2))

@@ -45,7 +45,7 @@ def test_waiting_for_others_is_no_reason_to_give_up() -> None:
     said: RetryState | None = RetryState()
     for _ in range(50):
         assert said is not None
-        said = tried(said, HostUnavailable("slow", crowded=True))
+        said = tried(said, HostUnavailable("slow", overloaded=True))
     assert said is not None
     assert said.tries == 1
     assert tried(said, HostUnavailable("away")) is not None
@@ -61,5 +61,5 @@ def test_a_refetch_stays_one() -> None:
 def test_without_delays_it_is_given_up_at_once() -> None:
     """An operator may want that."""
     endings = FailurePolicy(retry_delays=())
-    assert schedule_retry(RetryState(), HostUnavailable("away", crowded=True), endings, now=0.0, chance=0.0) is None
+    assert schedule_retry(RetryState(), HostUnavailable("away", overloaded=True), endings, now=0.0, chance=0.0) is None
     assert longest_wait(endings) == endings.longest_wait * 1.2

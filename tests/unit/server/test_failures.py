@@ -15,7 +15,7 @@ from workers.milvus.searcher import Searcher
 from workers.server.answerer import NotIndexed
 from workers.server.api import ApiConfig, ApiDependencies, make_app
 from workers.server.limits import BoundedExecutor, Limits
-from workers.server.picture_executor import PictureCrew
+from workers.server.picture_executor import PictureExecutor
 from workers.server.policy import Policy
 from workers.server.query import Query
 
@@ -31,7 +31,7 @@ def asked(failure: Exception, formats: tuple[str, ...] = (), picture: str = "") 
 
     answerer: Any = SimpleNamespace(by_listing=lambda each: Query("listing", fails, each), answer=fails)
     anything: Any = SimpleNamespace()
-    crew, pictures = BoundedExecutor(1, 8), PictureCrew(1, 8)
+    crew, pictures = BoundedExecutor(1, 8), PictureExecutor(1, 8)
     parts = ApiDependencies(answerer, anything, anything, crew, pictures, crew, dict)
 
     async def once() -> httpx.Response:
