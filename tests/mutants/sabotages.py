@@ -60,9 +60,11 @@ MUTANTS = (
         (
             Edit(
                 STAGES,
-                "                except SlowDown as away:\n",
-                "                except SlowDown as away:\n"
-                "                    return {}  # type: ignore[return-value]\n",
+                "            result = retry_until_stopped(call, self.stopping, on_failure)\n",
+                "            try:\n"
+                "                result = call()\n"
+                "            except Exception:\n"
+                "                return {}  # type: ignore[return-value]\n",
             ),
         ),
         (f"{WRITING}::test_a_write_that_failed_is_tried_again",),
@@ -230,8 +232,8 @@ MUTANTS = (
         (
             Edit(
                 "workers/recorder/writer.py",
-                "                    self._letters.send(bad, abandoned)\n",
-                "                    pass\n",
+                "                self._letters.send(bad, abandoned)\n",
+                "                pass\n",
             ),
         ),
         ("tests/unit/recorder/test_writer.py::test_letters_come_first",),

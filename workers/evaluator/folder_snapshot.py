@@ -1,17 +1,18 @@
 """What lies in the folder of recorded interactions at one moment: enough to tell what has changed since another."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
 from workers.evaluation.shelves import Windows
 from workers.interactions.layout import data_files
 from workers.interactions.progress import next_offsets
 
-_TRIES = 20
-_PAUSE = 0.05  # seconds; a day's folder is exchanged for its merged one in well under a millisecond
+_TRIES = stop_after_attempt(20)
+_PAUSE = wait_fixed(0.05)  # seconds; a day's folder is exchanged for its merged one in well under a millisecond
 _DAY = timedelta(days=1)
 
 Files = frozenset[tuple[str, int, int]]
@@ -29,16 +30,14 @@ class Snapshot:
     @classmethod
     def take(cls, folder: Path, topic: str) -> "Snapshot":
         """The folder as it is now; taken anew where files were merged meanwhile."""
-        for left in range(_TRIES, 0, -1):
-            try:
-                # First how far it is, then the files: what comes in between is in the files, and counted next time.
-                recorded = next_offsets(folder, topic)
-                return cls(_files(folder), recorded)
-            except FileNotFoundError:
-                if left == 1:
-                    raise
-                time.sleep(_PAUSE)
-        raise AssertionError("the last try returns or raises")
+
+        def read() -> "Snapshot":
+            # First how far it is, then the files: what comes in between is in the files, and counted next time.
+            recorded = next_offsets(folder, topic)
+            return cls(_files(folder), recorded)
+
+        gone = retry_if_exception_type(FileNotFoundError)
+        return Retrying(stop=_TRIES, wait=_PAUSE, retry=gone, reraise=True)(read)
 
     def files_beneath(self, day: date, windows: Windows) -> tuple[Files, ...]:
         """All that the figures of `day` rest on: its own files, those of its actions, and of ids around midnight."""

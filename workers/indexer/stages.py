@@ -8,12 +8,11 @@ from typing import TypeVar
 
 import structlog
 
-from streams.errors import SlowDown
 from workers.indexer.availability import Availability
 from workers.indexer.config import Capacity
+from workers.process.retry import FailedAttempt, Result, Stopped, retry_until_stopped
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 Step = Callable[[], None]
 """One pass of a stage: takes a batch from its queue, processes it, and returns.
@@ -26,14 +25,8 @@ BadMessage dead-lettered within the step. Events that it has taken and not settl
 
 POLL_SECONDS = 0.05
 """The longest wait for input, and so the delay of a stop."""
-_BACK_OFF = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Backoff in seconds while a service is unavailable; the last is repeated, so recovery is noticed within 5 s."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Stopped(Exception):
-    """The pipeline is stopping: events in flight are left to the next worker."""
 
 
 class Stages:
@@ -70,25 +63,25 @@ class Stages:
         self._on_failure(error)
 
     def retry_while_unavailable(self, what: str, call: Callable[[], Result]) -> Result:
-        """The result of `call`, retried with backoff while it raises SlowDown; raises Stopped on `stop`."""
-        tries = 0
+        """The result of `call`, retried while it raises SlowDown; `what` is then reported as unavailable.
+
+        Raises as `retry_until_stopped`: Stopped on `stop`.
+        """
+        attempts = 0
+
+        def on_failure(failed: FailedAttempt) -> None:
+            nonlocal attempts
+            attempts, why = failed.number, str(failed.error)[:300]
+            self.availability.away(what, why)
+            _log.warning("waiting", on=what, error=why, tries=attempts, seconds=round(failed.seconds, 2))
+
         try:
-            while True:
-                try:
-                    result = call()
-                except SlowDown as away:
-                    wait = away.retry_after or _BACK_OFF[min(tries, len(_BACK_OFF) - 1)]
-                    tries += 1
-                    self.availability.away(what, str(away)[:300])
-                    _log.warning("waiting", on=what, error=str(away)[:300], tries=tries, seconds=wait)
-                    if self.stopping.wait(wait):
-                        raise Stopped from None
-                else:
-                    if tries:
-                        _log.info("back", on=what, tries=tries)
-                    return result
+            result = retry_until_stopped(call, self.stopping, on_failure)
+            if attempts:
+                _log.info("back", on=what, tries=attempts)
+            return result
         finally:  # any other error is an answer too
-            if tries:
+            if attempts:
                 self.availability.back(what)
 
     def stop(self, seconds: float) -> bool:

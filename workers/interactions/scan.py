@@ -1,18 +1,18 @@
 """Reading what was recorded, as a lazy table: files of the days asked for, and no other rows than those."""
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from workers.interactions.damaged_files import find_damage
 from workers.interactions.layout import data_files
 from workers.interactions.schema import COLUMNS
 
-_TRIES = 8
-_PAUSE = 0.05  # seconds; a folder is exchanged for its merged one in well under a millisecond
+_TRIES = stop_after_attempt(8)
+_PAUSE = wait_fixed(0.05)  # seconds; a folder is exchanged for its merged one in well under a millisecond
 
 
 def scan(
@@ -44,14 +44,14 @@ def collect(make: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
     >>> collect(lambda: scan(Path("/nowhere"), columns=["event"]).filter(pl.col("event") == "click")).height
     0
     """
-    for left in range(_TRIES, 0, -1):
-        try:
-            return make().collect()
-        except (FileNotFoundError, pl.exceptions.ComputeError) as gone:
-            if left == 1 or not (isinstance(gone, FileNotFoundError) or "No such file" in str(gone)):
-                raise
-            time.sleep(_PAUSE)
-    raise AssertionError("the last try returns or raises")
+    retrying = Retrying(stop=_TRIES, wait=_PAUSE, retry=retry_if_exception(_is_merged_file), reraise=True)
+    return retrying(lambda: make().collect())
+
+
+def _is_merged_file(error: BaseException) -> bool:
+    """Whether a file is gone, in the words of the system or of polars."""
+    polars = isinstance(error, pl.exceptions.ComputeError) and "No such file" in str(error)
+    return polars or isinstance(error, FileNotFoundError)
 
 
 def _nothing() -> pl.LazyFrame:

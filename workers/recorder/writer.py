@@ -20,7 +20,6 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import structlog
 from confluent_kafka import Message
 
-from streams.errors import SlowDown
 from streams.keyed_hash import HashKey
 from streams.skipped_records import NONE, Skips
 from workers.interactions import erasure_list as forgetting
@@ -31,6 +30,7 @@ from workers.interactions.schema import COLUMNS
 from workers.interactions.staging import NewFile, Staging
 from workers.process.dead_letter_limit import DeadLetterLimit
 from workers.process.parties import Party, sender_of
+from workers.process.retry import BackOff, Stopped, is_unavailable, retry_until_stopped
 from workers.recorder import metrics
 from workers.recorder.batch import Batch
 from workers.recorder.dead_letters import DeadLetterProducer, RejectedRecord
@@ -43,7 +43,7 @@ _READERS = 2  # threads
 _AS_FAR_BACK = 400  # records; the limit on letters looks at no more
 _DAY = 86_400_000_000  # microseconds
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 10.0  # seconds
+_BACK_OFF = BackOff(first=0.5, longest=10.0)  # seconds
 
 ReadKey = Callable[[], HashKey]
 _log = structlog.get_logger(__name__)
@@ -78,24 +78,28 @@ class Writer:
         """
         with _timed("read"):
             table, bad = self._read(batch)
-        wait = _FIRST_WAIT
-        while not abandoned.is_set():
-            try:
-                with _timed("letters"):
-                    self._letters.send(bad, abandoned)
-                if not self._land(batch, table, abandoned):
-                    return False
-            except (SlowDown, OSError) as error:
-                if isinstance(error, OSError) and error.errno not in _FULL:
-                    raise
-                self._say_away(str(error))
-                abandoned.wait(wait)
-                wait = min(_LONGEST_WAIT, 2 * wait)
-            else:
-                self._letters.count(bad)
-                self._say_away(None)
-                return True
-        return False
+
+        def attempt() -> bool:
+            with _timed("letters"):
+                self._letters.send(bad, abandoned)
+            return self._land(batch, table, abandoned)
+
+        if abandoned.is_set():
+            return False
+        try:
+            landed = retry_until_stopped(
+                attempt,
+                abandoned,
+                lambda failed: self._say_away(str(failed.error)),
+                retryable=_is_temporary,
+                back_off=_BACK_OFF,
+            )
+        except Stopped:
+            return False
+        if landed:
+            self._letters.count(bad)
+            self._say_away(None)
+        return landed
 
     def close(self) -> None:
         """Take the staging folder away."""
@@ -164,6 +168,11 @@ def _timed(stage: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     metrics.STAGE_SECONDS.labels(stage).observe(time.perf_counter() - began)
+
+
+def _is_temporary(error: BaseException) -> bool:
+    """Whether the error ends by itself: Kafka is unavailable, or the disk is full."""
+    return is_unavailable(error) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
 def _files(topic: str, batch: Batch, rows: Any) -> Iterator[NewFile]:

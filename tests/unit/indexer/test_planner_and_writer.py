@@ -125,7 +125,7 @@ class Bench:
     """The parts of the pipeline that decide, without threads; pictures are made by hand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("workers.indexer.stages._BACK_OFF", (0.0,))
+        monkeypatch.setattr("workers.process.retry.random.uniform", lambda *_: 0.0)
         self.shelf, self.told, self.mark, self.lease = Shelf(), Told(), Watermark(), Lease()
         self.lease.renew(float("inf"))
         self.pictured: list[PendingEvent] = []

@@ -24,6 +24,7 @@ from workers.interactions.scan import collect, scan
 from workers.interactions.staging import Staging
 from workers.process.dead_letter_limit import DeadLetterLimit
 from workers.process.failure_policy import FailurePolicy
+from workers.process.retry import BackOff
 from workers.recorder.batch import Batch
 from workers.recorder.parsed_chunk import ParsedChunk, parse_chunk
 from workers.recorder.writer import Writer
@@ -85,7 +86,7 @@ class Box:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.recorder.writer._FIRST_WAIT", 0.01)
+    monkeypatch.setattr("workers.recorder.writer._BACK_OFF", BackOff(first=0.01))
 
 
 @pytest.fixture
