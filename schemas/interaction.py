@@ -7,10 +7,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from schemas.listing import ListingId, Status
 
-RequestId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+ID_LENGTH, WORD_LENGTH, CATEGORY_LENGTH = 64, 128, 4_000
+"""Characters that a request id or event id, a word, and a category path may have."""
+MAX_POSITION = 1_000
+
+QueryKind = Literal["listing", "picture", "text"]
+"""What a shelf was asked for by."""
+Drawn = Literal["no", "swap", "shuffle", "interleave"]
+"""How the order of a shelf was drawn."""
+Team = Literal["live", "anchor"]
+"""The model that an item of an interleaved shelf is from."""
+
+RequestId = Annotated[str, Field(min_length=1, max_length=ID_LENGTH, pattern=r"^[\x21-\x7e]+$")]
 EventId = RequestId
-Word = Annotated[str, Field(max_length=128)]
-Position = Annotated[StrictInt, Field(ge=1, le=1_000)]
+Word = Annotated[str, Field(max_length=WORD_LENGTH)]
+Category = Annotated[str, Field(max_length=CATEGORY_LENGTH)]
+Position = Annotated[StrictInt, Field(ge=1, le=MAX_POSITION)]
 Probability = Annotated[FiniteFloat, Field(gt=0, le=1)]
 Instant = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
 """A time; one without a zone is UTC."""
@@ -50,8 +62,8 @@ class Item(BaseModel):
     propensity: Probability | None = Field(
         default=None, description="How likely this item was to stand at this place; absent: the order was not drawn."
     )
-    team: Literal["live", "anchor"] | None = Field(default=None, description="Interleaved: whose item it is.")
-    category: Annotated[str, Field(max_length=4_000)] | None = Field(default=None, description="Path, joined by /.")
+    team: Team | None = Field(default=None, description="Interleaved: whose item it is.")
+    category: Category | None = Field(default=None, description="Path, joined by /.")
     seller_id: Word | None = None
     status: Status | None = None
     listed_at: Annotated[StrictInt, Field(ge=0)] | None = Field(default=None, description="Microseconds since 1970.")
@@ -62,14 +74,14 @@ class Shelf(Event):
 
     event: Literal["shelf"] = "shelf"
     query: ListingId | None = Field(default=None, description="The listing under which it stands.")
-    query_kind: Literal["listing", "picture", "text"] = "listing"
-    category: Annotated[str, Field(max_length=4_000)] | None = Field(default=None, description="The query's own.")
+    query_kind: QueryKind = "listing"
+    category: Category | None = Field(default=None, description="The query's own.")
     seller_id: Word | None = Field(default=None, description="The query's own.")
     items: Annotated[tuple[Item, ...], Field(max_length=ITEMS)]
     model: Word | None = None
     anchor: Word | None = Field(default=None, description="Interleaved: the model that the live one stands beside.")
     policy: Word | None = Field(default=None, description="Names filters, caps, diversity and search settings.")
-    drawn: Literal["no", "swap", "shuffle", "interleave"] = Field(default="no", description="How the order was drawn.")
+    drawn: Drawn = Field(default="no", description="How the order was drawn.")
     variant: Word | None = None
     user: Word | None = Field(default=None, description="A keyed hash, never the id itself.")
     session: Word | None = None

@@ -20,7 +20,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
-ListingId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+LISTING_ID_LENGTH = 128
+ListingId = Annotated[str, Field(min_length=1, max_length=LISTING_ID_LENGTH, pattern=r"^[\x21-\x7e]+$")]
 Version = Annotated[StrictInt, Field(ge=0, le=INT64_MAX)]
 ImageUrl = Annotated[StrictStr, Field(min_length=1, max_length=2_048)]
 AttributeName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_]+$")]

@@ -6,6 +6,7 @@ never be missed.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import get_args
 
 import structlog
 from confluent_kafka import KafkaError
@@ -22,7 +23,7 @@ from streams.settings import Settings
 from streams.topic_reader import read_all
 from streams.topics import TAKEDOWN
 
-KINDS: tuple[Kind, ...] = ("listing", "seller", "image", "erased")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 PIN_KEY = b"hash-key"
 _ERASED = b"erased:"
 _LAST_MS = 253_402_300_799_000  # the end of the year 9999: a record's time may be any number

@@ -5,10 +5,12 @@ are not in them: whoever reads the broker and the index adds these.
 """
 
 import math
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.interaction import Team
 from workers.decision.signals import Change, Index, Recording, Release, Traffic
 from workers.evaluation.measures import Measure, mean
 from workers.evaluation.rankings import as_shown
@@ -35,7 +37,7 @@ def sample_ratio(shelves: Shelves) -> float | None:
     """P-value, two-sided, of the coin that decides which team stands first; None without interleaved shelves."""
     rows = shelves.drawn == DRAWN.index("interleave")
     first = shelves.team[rows, 0] if shelves.width else np.zeros(0, np.int8)
-    live, anchor = (int((first == TEAMS.index(team)).sum()) for team in ("live", "anchor"))
+    live, anchor = (int((first == TEAMS.index(team)).sum()) for team in get_args(Team))
     if not live + anchor:
         return None
     return math.erfc(abs(live - anchor) / math.sqrt(2 * (live + anchor)))

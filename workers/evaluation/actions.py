@@ -17,7 +17,7 @@ from workers.interactions.scan import collect, scan
 
 SEEN, CANCEL = 0, 4
 Places = NDArray[np.intp]
-_KINDS = {"seen": SEEN, "click": CLICK, "like": LIKE, "purchase": PURCHASE, "cancel": CANCEL}
+CODES = {"seen": SEEN, "click": CLICK, "like": LIKE, "purchase": PURCHASE, "cancel": CANCEL}
 _COLUMNS = ("event", "request_id", "event_id", "at", "partition", "offset", "listing_id", "positions")
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
@@ -59,7 +59,7 @@ def read_actions(folder: Path, since: date, until: date, windows: Windows) -> Ac
     last = until + windows.longest + _DAY
     # The days before and after, for ids that were used twice around midnight.
     table = collect(lambda: scan(folder, since - _DAY, last + _DAY, _COLUMNS).filter(pl.col("event") != "shelf"))
-    kind = table["event"].replace_strict(_KINDS, return_dtype=pl.Int8).to_numpy()
+    kind = table["event"].replace_strict(CODES, return_dtype=pl.Int8).to_numpy()
     at = table["at"].dt.epoch("us").to_numpy()
     ids = mix(hash64(table["event_id"]) ^ kind.astype(np.uint64))
     kept = first_occurrences(ids, (at // _DAY_US).astype(np.int32), record_numbers(table))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from schemas.interaction import Drawn, Team
+from schemas.listing import Status
 
 Ints = NDArray[np.int32]
 Hashes = NDArray[np.uint64]
@@ -19,9 +22,9 @@ Rows = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
 NONE, CLICK, LIKE, PURCHASE = 0, 1, 2, 3
 """The grades: what came of an item, the most that did. A cancelled purchase is none."""
 
-STATUSES = ("", "on_sale", "reserved", "hidden", "sold_out", "removed")
-DRAWN = ("no", "swap", "shuffle", "interleave")
-TEAMS = ("", "live", "anchor")
+STATUSES: tuple[str, ...] = ("", *get_args(Status))
+DRAWN: tuple[Drawn, ...] = get_args(Drawn)
+TEAMS: tuple[str, ...] = ("", *get_args(Team))
 _EPOCH = date(1970, 1, 1)
 
 

@@ -22,26 +22,15 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no type
 
 from workers.interactions.layout import LOCKS, READY, STAGING
 from workers.interactions.locks import DAYS, Lock, hold_lock, staging_lock
-from workers.interactions.schema import COLUMNS
+from workers.interactions.schema import COLUMNS, SHELF_TEXTS
 from workers.process.atomic_write import fsync
 
 _DICTIONARY = [
     "event",
-    "query_kind",
-    "category",
-    "seller_id",
-    "model",
-    "anchor",
-    "policy",
-    "drawn",
-    "variant",
-    "surface",
-    "layout",
-    "app_version",
+    *(name for name in SHELF_TEXTS if name not in ("query", "user", "session")),
     *(f"items.list.element.{name}" for name in ("team", "category", "seller_id", "status")),
 ]
-"""Columns with few words; to look for words in a column of ids costs time and saves nothing."""
-
+"""Columns with few distinct values. A dictionary for a column of ids costs time and saves no space."""
 
 _STATISTICS = ["event", "at", "recorded_at", "partition", "offset"]
 """Columns whose least and highest values help a reader to leave out what it does not look for."""

@@ -22,7 +22,7 @@ from schemas.source import Source
 from streams.errors import BadMessage
 from streams.interactions import decode_interaction
 from streams.listing_codec import Record
-from workers.interactions.schema import COLUMNS, INSTANT
+from workers.interactions.schema import COLUMNS, INSTANT, SHELF_TEXTS
 from workers.recorder.schema_check import conforming
 
 PLACE = ("recorded_at", "partition", "offset")
@@ -48,7 +48,10 @@ more: with so few spare ones nothing is nested too deep for either."""
 _NOWHERE = Source(topic="", partition=0, offset=0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-_DEFAULTS = {"query_kind": "listing", "drawn": "no"}
+_DEFAULTS = {
+    name: field.default for name in SHELF_TEXTS if isinstance((field := Shelf.model_fields[name]).default, str)
+}
+"""What a shelf is taken to say where it says nothing: of `query_kind` and `drawn`."""
 
 
 @dataclass(frozen=True)

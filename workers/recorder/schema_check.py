@@ -4,7 +4,7 @@ Every check here is as strict as `schemas.interaction`, or stricter: a row that 
 with the same values. A test holds the two against each other.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +12,39 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from schemas.interaction import ITEMS
+from schemas.interaction import (
+    CATEGORY_LENGTH,
+    ID_LENGTH,
+    ITEMS,
+    KINDS,
+    MAX_POSITION,
+    WORD_LENGTH,
+    Drawn,
+    QueryKind,
+    Team,
+)
+from schemas.listing import LISTING_ID_LENGTH, Status
 from workers.interactions.schema import SHELF_TEXTS
 
 Mask = npt.NDArray[np.bool_]
 
-_EVENTS = pa.array(["shelf", "seen", "click", "like", "purchase", "cancel"])
-_SHELF, _SEEN = 0, 1  # the others are actions; what is none of them is -1
-_KINDS = pa.array(["listing", "picture", "text"])
-_DRAWN = pa.array(["no", "swap", "shuffle", "interleave"])
-_TEAMS = pa.array(["live", "anchor"])
-_STATUSES = pa.array(["on_sale", "reserved", "hidden", "sold_out", "removed"])
+_EVENTS = pa.array(list(KINDS))
+_SHELF, _SEEN = (list(KINDS).index(event) for event in ("shelf", "seen"))
+_ACTIONS = np.array([code for code, event in enumerate(KINDS) if "listing_id" in KINDS[event].model_fields])
+_QUERY_KINDS, _DRAWN, _TEAMS, _STATUSES = (pa.array(get_args(words)) for words in (QueryKind, Drawn, Team, Status))
 _AT = r"^[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|\+00:00)$"
-_ID, _LISTING, _WORD, _CATEGORY = 64, 128, 128, 4_000  # characters; here of bytes, which are never fewer
-_HIGHEST_POSITION = 1_000
 
 
 def conforming(table: pa.Table) -> Mask:
     """Which rows surely are interactions; `table` is as `parse.LINES` says, each column in one chunk."""
     column = {name: table.column(name).chunk(0) for name in table.column_names}
     event = np.asarray(pc.index_in(column["event"], value_set=_EVENTS).fill_null(-1))
-    shelf, seen, action = event == _SHELF, event == _SEEN, event > _SEEN
-    fits = (event >= 0) & _visible(column["request_id"], _ID)
+    shelf, seen, action = event == _SHELF, event == _SEEN, np.isin(event, _ACTIONS)
+    known = shelf | seen | action
+    fits: Mask = known & _visible(column["request_id"], ID_LENGTH)
     fits &= np.asarray(pc.match_substring_regex(column["at"], _AT).fill_null(False))
-    fits &= np.where(shelf, ~_there(column["event_id"]), _visible(column["event_id"], _ID))
-    fits &= np.where(action, _visible(column["listing_id"], _LISTING), ~_there(column["listing_id"]))
+    fits &= np.where(shelf, ~_there(column["event_id"]), _visible(column["event_id"], ID_LENGTH))
+    fits &= np.where(action, _visible(column["listing_id"], LISTING_ID_LENGTH), ~_there(column["listing_id"]))
     fits &= np.where(seen, _positions(column["positions"]), ~_there(column["positions"]))
     fits &= np.where(shelf, _items(column["items"]), ~_there(column["items"]))
     for name in SHELF_TEXTS:
@@ -48,12 +56,12 @@ def conforming(table: pa.Table) -> Mask:
 
 def _shelf_text(name: str, values: Any) -> Mask:
     if name == "query":
-        return _visible(values, _LISTING)
+        return _visible(values, LISTING_ID_LENGTH)
     if name == "query_kind":
-        return _is(values, _KINDS)
+        return _is(values, _QUERY_KINDS)
     if name == "drawn":
         return _is(values, _DRAWN)
-    return _short(values, _CATEGORY if name == "category" else _WORD)
+    return _short(values, CATEGORY_LENGTH if name == "category" else WORD_LENGTH)
 
 
 def _there(values: Any) -> Mask:
@@ -111,7 +119,7 @@ def _positions(values: Any) -> Mask:
     lengths, of = _lists(values)
     elements = values.flatten()
     numbers = np.asarray(elements.fill_null(0))
-    wrong = (numbers < 1) | (numbers > _HIGHEST_POSITION)
+    wrong = (numbers < 1) | (numbers > MAX_POSITION)
     return _there(values) & (lengths >= 1) & (lengths <= ITEMS) & _rows_without(len(values), of, wrong)
 
 
@@ -120,14 +128,14 @@ def _items(values: Any) -> Mask:
     items = values.flatten()
     part = {field.name: items.field(field.name) for field in items.type}
     numbers = np.asarray(part["position"].fill_null(0))
-    wrong = (numbers < 1) | (numbers > _HIGHEST_POSITION) | ~_there(items)
-    wrong |= ~_visible(part["listing_id"], _LISTING)
+    wrong = (numbers < 1) | (numbers > MAX_POSITION) | ~_there(items)
+    wrong |= ~_visible(part["listing_id"], LISTING_ID_LENGTH)
     wrong |= ~np.isfinite(np.asarray(part["score"].fill_null(0.0)))
     propensity = np.asarray(part["propensity"].fill_null(1.0))
     wrong |= ~((propensity > 0) & (propensity <= 1))
     wrong |= _there(part["team"]) & ~_is(part["team"], _TEAMS)
     wrong |= _there(part["status"]) & ~_is(part["status"], _STATUSES)
-    wrong |= ~_short(part["category"], _CATEGORY) | ~_short(part["seller_id"], _WORD)
+    wrong |= ~_short(part["category"], CATEGORY_LENGTH) | ~_short(part["seller_id"], WORD_LENGTH)
     wrong |= np.asarray(part["listed_at"].fill_null(0)) < 0
     # Positions that do not rise, though each may be there once only, are rare: left to the schema.
     wrong[1:] |= (of[1:] == of[:-1]) & (numbers[1:] <= numbers[:-1])

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from schemas.interaction import QueryKind
 from workers.milvus.collection import Collections
 
 
@@ -24,7 +24,7 @@ class QueryVector:
 class Query:
     """A question; `seek` finds its place in a collection, None where that has no such listing."""
 
-    kind: Literal["listing", "picture", "text"]
+    kind: QueryKind
     seek: Callable[[Collections], QueryVector | None]
     listing_id: str | None = None
 

@@ -1,12 +1,10 @@
 """Which shelves are drawn and how: decided by chance alone, before anything is searched."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from schemas.interaction import Drawn
 from workers.server.exploration import Exploration
 from workers.server.seeded_random import SeededRandom
-
-Drawn = Literal["no", "swap", "shuffle", "interleave"]
 
 
 @dataclass(frozen=True)

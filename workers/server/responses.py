@@ -1,12 +1,9 @@
 """What is answered, as JSON."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.interaction import Shelf
+from schemas.interaction import Drawn, QueryKind, Shelf
 from workers.milvus.candidates import Candidate
-from workers.server.randomisation import Drawn
 
 
 class ItemAnswer(BaseModel):
@@ -32,7 +29,7 @@ class ShelfAnswer(BaseModel):
     policy: str = Field(description="Names filters, caps, floor, diversity and search settings.")
     drawn: Drawn = Field(description="Whether the order was drawn, and how.")
     anchor: str | None = Field(description="Interleaved: the model beside the live one.")
-    query_kind: Literal["listing", "picture", "text"]
+    query_kind: QueryKind
     query: str | None = Field(description="The listing that was asked by.")
     items: list[ItemAnswer]
 

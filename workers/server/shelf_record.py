@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.interaction import Item, Shelf
+from schemas.interaction import Drawn, Item, Shelf, Team
 from streams.interactions import pseudonym
 from streams.keyed_hash import HashKey
 from workers.milvus.candidates import Candidate
 from workers.milvus.collection import Collections
 from workers.server.policy import Policy
 from workers.server.query import Query, QueryVector, Visit
-from workers.server.randomisation import Drawn
-from workers.server.team_draft import Team
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Team draft (Radlinski, Kurup and Joachims, 2008): two rankings of one query in one shelf, fair to both."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-Team = Literal["live", "anchor"]
+from schemas.interaction import Team
+
 Shown = TypeVar("Shown")
 
 

@@ -17,7 +17,7 @@ VARIANTS = ("a", "b")
 POLICY = "on-sale,k=10"
 LAYOUT_NAMES = tuple(each.name for each in LAYOUTS)
 DRAWN_NAMES = DRAWN
-_LETTERS = "?sclpx"  # of event ids, by kind
+EVENT_LETTERS = "?sclpx"  # of event ids, by event
 OPEN_KEY = HashKey("of simulated users, who need no secret")
 """For files that never leave a test or a benchmark: the same everywhere."""
 
@@ -64,4 +64,4 @@ class Names:
     def events(self, actions: Actions) -> list[str]:
         """The ids of events: what was done at which place of which shelf, so that it is the same each time."""
         each = zip(actions.shelf.tolist(), actions.kind.tolist(), actions.place.tolist(), strict=True)
-        return [f"{self.tag}-{number:x}-{_LETTERS[kind]}{place}" for number, kind, place in each]
+        return [f"{self.tag}-{number:x}-{EVENT_LETTERS[kind]}{place}" for number, kind, place in each]

@@ -1,13 +1,17 @@
 """How the order of a shelf is drawn, and exactly how likely each item was to stand where it stands."""
 
+from typing import get_args
+
 import numpy as np
 
+from schemas.interaction import Drawn
 from workers.simulate.draws import Flags, Floats, Ints
 from workers.simulate.examination_model import WIDTH
 from workers.simulate.ranking import merged
 
-DRAWN = ("no", "swap", "shuffle", "interleave")
-NO, SWAP, SHUFFLE, INTERLEAVE = range(4)
+DRAWN: tuple[Drawn, ...] = get_args(Drawn)
+NO, SWAP = DRAWN.index("no"), DRAWN.index("swap")
+SHUFFLE, INTERLEAVE = DRAWN.index("shuffle"), DRAWN.index("interleave")
 _ROUNDS = WIDTH // 2
 _COINS = (np.arange(2**_ROUNDS)[:, None] >> np.arange(_ROUNDS)) % 2 == 1
 """Every way in which the coins of a team draft may fall, all equally likely."""

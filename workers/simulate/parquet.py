@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from schemas.interaction import Team
 from workers.interactions.layout import file_name
 from workers.interactions.schema import COLUMNS, INSTANT, ITEM
 from workers.simulate.disturbances import Calendar, calendar
@@ -107,7 +108,7 @@ def _shelves(shelves: Shelves, market: Market, names: Names) -> Any:
         pa.array(np.tile(np.arange(1, WIDTH + 1, dtype=np.int32), count)),
         pa.array(shelves.score.ravel()),
         pa.array(propensity, mask=np.isnan(propensity)),
-        _word((None, "live", "anchor"), team),
+        _word((None, *get_args(Team)), team),
         _word(names.categories, stock.category[flat]),
         pa.array([names.seller(each) for each in stock.seller[flat].tolist()], pa.string()),
         pa.array(["on_sale"] * len(flat), pa.string()),

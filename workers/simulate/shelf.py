@@ -5,10 +5,11 @@ from typing import Self
 
 import numpy as np
 
+from schemas.interaction import KINDS
 from workers.simulate.draws import Flags, Floats, Ints, Small
 
-SEEN, CLICK, LIKE, PURCHASE, CANCEL = range(1, 6)
-EVENTS = ("shelf", "seen", "click", "like", "purchase", "cancel")
+EVENTS = tuple(KINDS)
+SEEN, CLICK, LIKE, PURCHASE, CANCEL = map(EVENTS.index, ("seen", "click", "like", "purchase", "cancel"))
 SHELF_BITS = 24
 """A shelf's number is its hour's, then as many bits for its place within the hour."""
 

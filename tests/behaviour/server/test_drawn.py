@@ -1,10 +1,12 @@
 """Drawn and interleaved shelves: as recorded, they can be drawn again from their request ids."""
 
 from collections import Counter
+from typing import get_args
 
 from behaviour.server.conftest import Shop, rows_of
 from catalogue import Tail, next_prefix
 from rows import row
+from schemas.interaction import Team
 from serving import Server, ids, server, stocked
 from streams.keyed_hash import read_hash_key
 from streams.settings import Settings
@@ -15,7 +17,7 @@ from workers.server.team_draft import team_draft
 
 ANCHOR = "anchor@0123456789ab"
 RUNS = 30
-TEAMS = ("live", "anchor")
+TEAMS = get_args(Team)
 
 
 def test_drawn_and_interleaved(stack: Settings, vectors: list[list[float]]) -> None:
@@ -64,9 +66,7 @@ def _rankings_meet(served: Server, shop: Shop) -> None:
         assert [item.listing_id for item in kept.items] == ids(each)
         assert kept.anchor == each["anchor"] == (ANCHOR if interleaved else None)
         if interleaved:
-            mine, theirs = (
-                [item.listing_id for item in kept.items if item.team == team] for team in ("live", "anchor")
-            )
+            mine, theirs = ([item.listing_id for item in kept.items if item.team == team] for team in TEAMS)
             again = team_draft(mine, theirs, 6, lambda lots=lots: lots.bernoulli("team"), lambda _: True)  # type: ignore[misc]
             assert [(item.listing_id, item.team) for item in kept.items] == again
             assert all(item.propensity is None for item in kept.items)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.interaction import Team
 from streams.keyed_hash import HashKey
 from workers.server.seeded_random import SeededRandom
-from workers.server.team_draft import Team, team_draft
+from workers.server.team_draft import team_draft
 
 KEY = HashKey("a key of the tests, long enough")
 rankings = st.lists(st.integers(0, 20), unique=True, max_size=15)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from schemas.interaction import Drawn
 from streams.errors import BadMessage, CommandFailed, SlowDown
 from streams.keyed_hash import HashKey
 from streams.settings import Settings
@@ -18,7 +19,7 @@ from workers.server.interaction_intake import allowed, checked
 from workers.server.limits import BoundedExecutor, TokenBucket, Unavailable
 from workers.server.live_collection import KEPT_SECONDS, Live
 from workers.server.policy import Policy
-from workers.server.randomisation import Drawn, Shares, plan
+from workers.server.randomisation import Shares, plan
 from workers.server.request_options import Options
 from workers.server.seeded_random import SeededRandom
 from workers.server.sockets import address_of, bound, listen, require_token
