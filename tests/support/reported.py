@@ -36,26 +36,26 @@ def report(folder: Path, since: date, days: int, niches: Sequence[str] = (), ope
 def look(at: datetime) -> RoundResult:
     """What a decision may have found: an alarm that every cause was tried against."""
     day = at.date()
-    says = "lead fell by about 6.1% since 2026-09-24 (live against the anchor); it can't be told from what yet"
+    message = "lead fell by about 6.1% since 2026-09-24 (live against the anchor); it can't be told from what yet"
     findings = (
         Finding(
             cause="recording",
             verdict="ruled out",
-            says="volumes, joins and the split are as they should be",
+            message="volumes, joins and the split are as they should be",
             figures={"shelves_a_day": 1.02, "actions_a_shelf": 0.97},
         ),
-        Finding(cause="index", verdict="ruled out", says="the index is up to date", figures={"lag_seconds": 4.0}),
-        Finding(cause="recall", verdict="not known", says="nobody measured the index's recall"),
-        Finding(cause="release", verdict="ruled out", says="no release near its beginning"),
-        Finding(cause="mix", verdict="found", says="the shares of categories and surfaces explain 0.03 of 0.05"),
-        Finding(cause="model", verdict="not known", says="not before it is known: recall"),
+        Finding(cause="index", verdict="ruled out", message="the index is up to date", figures={"lag_seconds": 4.0}),
+        Finding(cause="recall", verdict="not known", message="nobody measured the index's recall"),
+        Finding(cause="release", verdict="ruled out", message="no release near its beginning"),
+        Finding(cause="mix", verdict="found", message="the shares of categories and surfaces explain 0.03 of 0.05"),
+        Finding(cause="model", verdict="not known", message="not before it is known: recall"),
     )
     return RoundResult(
         at=at,
         model="small@0123456789ab",
         outcome=Outcome(
             kind="investigate",
-            says=says,
+            message=message,
             source="concurrent",
             findings=findings,
             missing=("recall: nobody measured the index's recall",),
@@ -64,7 +64,7 @@ def look(at: datetime) -> RoundResult:
             SourceSummary(
                 source="concurrent",
                 measure="lead",
-                level=412.7,
+                e_value=412.7,
                 run_length_days=365,
                 days=38,
                 units=4810,
@@ -78,7 +78,7 @@ def look(at: datetime) -> RoundResult:
             SourceSummary(
                 source="observed",
                 measure="DCG@5",
-                level=0.0,
+                e_value=0.0,
                 run_length_days=365,
                 days=0,
                 units=0,

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ import typer
 
 from schemas.evaluation_report import Protocol, Report
 from streams.errors import CommandFailed
+from streams.redaction import redacted
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
 
@@ -70,7 +73,7 @@ def evaluate(
     from workers.reports.arguments import evaluation_config, parse_dates, period, recorded_reach
     from workers.reports.build import Clock
     from workers.reports.run import RecordedRun
-    from workers.reports.text import text_report
+    from workers.reports.text import terminal_report, text_report
 
     settings, (first, end) = settings_of(context), parse_dates(since, until)
     choice = evaluation_config(protocol, measures, by, niche or ())
@@ -90,7 +93,9 @@ def evaluate(
         say(f"hint: no shelf stands under the category {path}")
     if html is not None:
         _write(html, report, _last_look(settings))
-    if as_json or html is None:
+    if html is None and not as_json and sys.stdout.isatty():
+        sys.stdout.write(redacted(terminal_report(report, shutil.get_terminal_size().columns)) + "\n")
+    elif as_json or html is None:
         show(report.model_dump(mode="json"), as_json=as_json, lines=lambda: text_report(report))
     elif html is not None:
         show({}, as_json=False, lines=lambda: str(html))

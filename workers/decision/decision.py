@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.retrain_request import RetrainRequested, Tried, Trigger
 from workers.decision.alarms import Reading
@@ -59,8 +59,10 @@ class State(_Value):
 class Outcome(_Value):
     """What a look comes to, in words."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
     kind: Kind
-    says: str
+    message: str = Field(alias="says")
     trigger: Trigger | None = None
     source: Source | None = None
     findings: tuple[Finding, ...] = ()
@@ -107,16 +109,18 @@ def decide(
     state = _still_explained(adopt_live_model(state, signs.live, moment.now), readings, signs, limits)
     missing = tuple(f"{each.source}: {each.missing}" for each in readings if each.missing)
     if moment.manual_reason is not None:
-        return _asked(state, signs, moment, rules, Outcome(kind="request", says=moment.manual_reason, trigger="hand"))
+        return _asked(
+            state, signs, moment, rules, Outcome(kind="request", message=moment.manual_reason, trigger="hand")
+        )
     for alarm in (each for each in readings if each.alarm is not None):
         return _looked_into(state, alarm, signs, moment, rules, limits)
     if state.explained:
         return Step(outcome=_waiting(state, missing), state=state)
     if rules.enough_pairs is not None and (signs.new_pairs or 0) >= rules.enough_pairs:
-        says = f"{signs.new_pairs:,} new pairs since the live model was trained, {rules.enough_pairs:,} are enough"
-        return _asked(state, signs, moment, rules, Outcome(kind="request", says=says, trigger="growth"))
+        message = f"{signs.new_pairs:,} new pairs since the live model was trained, {rules.enough_pairs:,} are enough"
+        return _asked(state, signs, moment, rules, Outcome(kind="request", message=message, trigger="growth"))
     return Step(
-        outcome=Outcome(kind="quiet", says="nothing speaks against the live model", missing=missing), state=state
+        outcome=Outcome(kind="quiet", message="nothing speaks against the live model", missing=missing), state=state
     )
 
 
@@ -128,17 +132,17 @@ def _looked_into(
     told = {"source": alarm.source, "findings": findings}
     found = next((each for each in findings if each.verdict == "found"), None)
     if found is None:
-        missing = tuple(f"{each.cause}: {each.says}" for each in findings[:-1] if each.verdict == "not known")
-        says = f"{_what(alarm)}; it can't be told from what yet"
-        return Step(outcome=Outcome(kind="investigate", says=says, missing=missing, **told), state=state)
+        missing = tuple(f"{each.cause}: {each.message}" for each in findings[:-1] if each.verdict == "not known")
+        message = f"{_what(alarm)}; it can't be told from what yet"
+        return Step(outcome=Outcome(kind="investigate", message=message, missing=missing, **told), state=state)
     if found.cause != "model":
         explained = ExplainedAlarm(cause=found.cause, drop=alarm.drop, since=alarm.since)
-        says = f"{_what(alarm)}, and that is no matter of the model: {found.cause}: {found.says}"
+        message = f"{_what(alarm)}, and that is no matter of the model: {found.cause}: {found.message}"
         after = _used_up(state, alarm)
         after = after.model_copy(update={"explained": {**after.explained, alarm.source: explained}})
-        return Step(outcome=Outcome(kind="investigate", says=says, **told), state=after)
-    says = f"{_what(alarm)}; every other cause was ruled out"
-    step = _asked(state, signs, moment, rules, Outcome(kind="request", says=says, trigger="model", **told), alarm)
+        return Step(outcome=Outcome(kind="investigate", message=message, **told), state=after)
+    message = f"{_what(alarm)}; every other cause was ruled out"
+    step = _asked(state, signs, moment, rules, Outcome(kind="request", message=message, trigger="model", **told), alarm)
     return step.model_copy(update={"state": _used_up(step.state, alarm)}) if step.request else step
 
 
@@ -155,7 +159,11 @@ def _asked(
     """What is wanted, unless a rule blocks it; all that do are named."""
     blocks = blocking_rules(state, signs, moment, rules, wanted, alarm)
     if blocks:
-        update = {"kind": "blocked", "blocks": blocks, "says": f"{wanted.says}; not requested: {'; '.join(blocks)}"}
+        update = {
+            "kind": "blocked",
+            "blocks": blocks,
+            "message": f"{wanted.message}; not requested: {'; '.join(blocks)}",
+        }
         return Step(outcome=wanted.model_copy(update=update), state=state)
     request = _request(state, moment, wanted, alarm)
     made = earlier_request(request)
@@ -168,12 +176,12 @@ def _request(state: State, moment: Moment, wanted: Outcome, alarm: Reading | Non
         at=moment.now,
         model=state.model,
         trigger=wanted.trigger or "hand",
-        why=wanted.says,
+        why=wanted.message,
         source=wanted.source,
         drop=alarm.drop if alarm else None,
         since=alarm.since if alarm else None,
         until=alarm.until if alarm else None,
-        causes=tuple(Tried(cause=each.cause, verdict=each.verdict, says=each.says) for each in wanted.findings),
+        causes=tuple(Tried(cause=each.cause, verdict=each.verdict, says=each.message) for each in wanted.findings),
         follows=moment.follows,
     )
     return request.model_copy(update={"decision_id": decision_id(request)})
@@ -257,5 +265,5 @@ def _still_explained(state: State, readings: Sequence[Reading], signs: Signals, 
 
 def _waiting(state: State, missing: tuple[str, ...]) -> Outcome:
     causes = ", ".join(sorted({each.cause for each in state.explained.values()}))
-    says = f"{causes} is still found; evidence counts again when it is gone"
-    return Outcome(kind="investigate", says=says, missing=missing)
+    message = f"{causes} is still found; evidence counts again when it is gone"
+    return Outcome(kind="investigate", message=message, missing=missing)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.retrain_request import RetrainRequested
 from workers.decision.alarms import Reading, concurrent_reading, observed_reading
@@ -36,11 +36,11 @@ STATE, RESULT, SIGNALS = "state", "told", "signs"
 class SourceSummary(BaseModel):
     """A source's reading as it is shown."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     source: str
     measure: str
-    level: float
+    e_value: float = Field(alias="level")
     run_length_days: float
     days: int
     units: int
@@ -115,8 +115,8 @@ def run_round(
 
 def _not_made(told: RoundResult, refused: RefusedRequest) -> RoundResult:
     """What is told of a decision that the log can't have: it was not requested, and why."""
-    says = f"{told.outcome.says}; not requested: {refused.why}; look again"
-    outcome = told.outcome.model_copy(update={"kind": "blocked", "says": says, "blocks": (refused.why,)})
+    message = f"{told.outcome.message}; not requested: {refused.why}; look again"
+    outcome = told.outcome.model_copy(update={"kind": "blocked", "message": message, "blocks": (refused.why,)})
     return told.model_copy(update={"outcome": outcome, "decision_id": None})
 
 
@@ -196,7 +196,7 @@ def _said(reading: Reading, rules: RetrainPolicy) -> SourceSummary:
     return SourceSummary(
         source=reading.source,
         measure=reading.measure,
-        level=min(reading.e_value, 1e300),
+        e_value=min(reading.e_value, 1e300),
         run_length_days=rules.run_length_days,
         days=reading.days,
         units=reading.units,

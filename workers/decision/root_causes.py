@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.retrain_request import Verdict
 from workers.decision.alarms import Reading
@@ -44,13 +44,15 @@ LIMITS = Limits()
 
 
 class Finding(BaseModel):
-    """What trying one cause came to."""
+    """The result of checking one cause."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     cause: str
     verdict: Verdict
-    says: str
+    message: str = Field(alias="says")
     figures: dict[str, float] = {}
 
 
@@ -268,12 +270,12 @@ def examine_causes(
     open_ = [each.cause for each in others if each.verdict == "not known" and each.cause not in tolerate]
     figures = {} if alarm.drop is None else {"drop": alarm.drop}
     verdict: Verdict = "found"
-    says = f"nothing else explains it: the model is worse by about {alarm.drop or 0.0:.1%} since {alarm.since}"
+    message = f"nothing else explains it: the model is worse by about {alarm.drop or 0.0:.1%} since {alarm.since}"
     if found is not None:
-        verdict, says = "ruled out", f"{found.cause} explains it"
+        verdict, message = "ruled out", f"{found.cause} explains it"
     elif open_:
-        verdict, says = "not known", f"not before it is known: {', '.join(open_)}"
-    return (*others, Finding(cause="model", verdict=verdict, says=says, figures=figures))
+        verdict, message = "not known", f"not before it is known: {', '.join(open_)}"
+    return (*others, Finding(cause="model", verdict=verdict, message=message, figures=figures))
 
 
 def _exceeded(figures: dict[str, float], name: str, value: float | None, limit: float, words: str) -> list[str]:
@@ -286,7 +288,7 @@ def _exceeded(figures: dict[str, float], name: str, value: float | None, limit: 
 def _finding(cause: str, wrong: list[str], figures: dict[str, float], missing: str = "", good: str = "") -> Finding:
     """What is wrong counts even where something else is not known."""
     if wrong:
-        return Finding(cause=cause, verdict="found", says="; ".join(wrong), figures=figures)
+        return Finding(cause=cause, verdict="found", message="; ".join(wrong), figures=figures)
     if missing:
-        return Finding(cause=cause, verdict="not known", says=missing, figures=figures)
-    return Finding(cause=cause, verdict="ruled out", says=good, figures=figures)
+        return Finding(cause=cause, verdict="not known", message=missing, figures=figures)
+    return Finding(cause=cause, verdict="ruled out", message=good, figures=figures)

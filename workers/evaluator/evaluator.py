@@ -142,6 +142,6 @@ def _told(day: date, units: Sequence[Day], told: RoundResult) -> None:
         day=str(day),
         units=sum(len(each.codes) for each in units),
         outcome=told.outcome.kind,
-        says=told.outcome.says,
+        says=told.outcome.message,
         decision=told.decision_id,
     )

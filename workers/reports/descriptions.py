@@ -1,4 +1,4 @@
-"""What each figure and each kind of slice is called, what it says in one sentence, and in which order they are told."""
+"""The words of a report: title, meaning and order of each figure and of each kind of slices."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,80 +13,78 @@ class FigureDescription:
     """A figure in words: its title, one sentence for someone who must decide, and how it is written."""
 
     title: str
-    says: str
+    meaning: str
     form: Form = "measure"
-    of: str = "shelves"
-    """What is counted beside it."""
+    unit: str = "shelves"
+    """What its count is of."""
 
 
 _FIGURES = {
     "no relevant item": FigureDescription(
         "No relevant item",
-        "The share of visible shelves where nobody clicked, liked or bought anything: nDCG and P say nothing of them.",
+        "The share of visible shelves on which nobody clicked, liked or bought anything: nDCG and P leave them out.",
         "share",
     ),
     "DCG@5 IPS": FigureDescription(
         "DCG@5 corrected",
-        "DCG@5 as it would be if every place were looked at like the first: each click weighs as much more as its "
-        "place is looked at less, by what the randomised shelves show.",
+        "DCG@5 as if every position were examined as often as the first: an action at a position that is examined "
+        "half as often counts twice. How often each is examined is estimated from randomised shelves.",
     ),
     "DCG@5 clipped IPS": FigureDescription(
         "DCG@5 corrected, clipped",
-        "The corrected DCG@5 with no weight above 10: steadier, and a little too low.",
+        "The corrected DCG@5 with no weight above 10: less variance, and a little too low.",
     ),
     "DCG@5 SNIPS": FigureDescription(
         "DCG@5 self-normalised",
-        "The corrected gain for each corrected action instead of each shelf: compare it only with itself.",
+        "The corrected gain per corrected action instead of per shelf: compare it only with itself.",
     ),
     "sold items shown": FigureDescription(
         "Sold items shown",
-        "The share of shown items that were not on sale when they were shown: a lagging index, not the model.",
+        "The share of shown items that were no longer on sale: a lagging index, not the model.",
         "share",
         "items",
     ),
     "category mismatches": FigureDescription(
         "Category mismatches",
-        "The share of shown items of another category than the one they stand under.",
+        "The share of shown items whose category is not the query's.",
         "share",
         "items",
     ),
     "new listings shown": FigureDescription(
         "New listings shown",
-        "The share of shown items that were new when they were shown: whether new supply is seen at all.",
+        "The share of shown items that were new at the time: whether new supply is seen at all.",
         "share",
         "items",
     ),
     "distinct sellers": FigureDescription(
-        "Distinct sellers", "How many different sellers a shelf shows, on average.", "count"
+        "Distinct sellers", "The mean number of different sellers on a shelf.", "count"
     ),
 }
 _FAMILIES = {
     "nDCG": FigureDescription(
         "",
-        "How near the order came to the best order of what was acted on, 1 being the best; purchases weigh most, "
-        "and only what stands at the {first} counts. The mean of the shelves where somebody acted on something.",
+        "How close the order is to the best order of the items that were acted on; 1 is best. Purchases count most, "
+        "and only the {first}. The mean of the shelves on which somebody acted on something.",
     ),
     "DCG": FigureDescription(
         "",
-        "How much was acted on at the {first}, the upper ones counting more; a shelf where nobody acts "
-        "counts 0. The mean of all visible shelves, so it falls when clicks vanish.",
+        "How much was acted on at the {first}, higher positions counting more; a shelf without an action counts 0. "
+        "The mean of all visible shelves, so it falls when there are fewer clicks.",
     ),
     "P": FigureDescription(
         "",
-        "Of what stood at the {first}, the share that was acted on; of the shelves where anything was.",
+        "The share of the {first} that was acted on; the mean of the shelves on which somebody acted on something.",
     ),
     "MRR": FigureDescription(
         "",
-        "1 over the place of the first item acted on, 0 behind place {k}; the mean of the shelves where anything was.",
+        "1 / the position of the first item that was acted on, 0 beyond position {k}; the mean of the shelves on which "
+        "somebody acted on something.",
     ),
-    "Recall": FigureDescription(
-        "",
-        "The share of what was acted on that stood at the {first}.",
-    ),
+    "Recall": FigureDescription("", "The share of the items that were acted on that are at the {first}."),
     "judged": FigureDescription(
         "",
-        "The share of the {first} that hold an item which was on the shelf: of the others nobody could say "
-        "anything, and they count as not wanted. The lower it is, the less the figures beside it say.",
+        "The share of the {first} with an item that was on the shelf. Nobody could act on the others, and they count "
+        "as not relevant: the lower this share, the less the other figures mean.",
         "share",
     ),
     "CTR": FigureDescription("Click rate", "The share of visible shelves with a click.", "share"),
@@ -109,44 +107,46 @@ ORDER = (
     "CTR",
     "CVR",
 )
-"""In which figures are told; what is not named comes after, by name."""
+"""The order of figures in a report; the others follow by name."""
 HEADLINE = ORDER[:6]
 INDEX_HEADLINE = ("judged@5", "nDCG@5", "P@1", "P@3", "MRR@10", "Recall@50")
 INDEX = "Full index: a diagnostic"
-INDEX_SAYS = (
-    "What a model lists of all listings for the queries of recorded shelves, judged by what people did with what was "
-    "on these. What is sold by now is listed too; what was removed no longer can be. It favours the model that chose "
-    "what was on the shelves, so its figures stand by themselves: none is ever to be put beside one of what was shown."
+INDEX_MEANING = (
+    "What a model lists of all listings for the queries of recorded shelves, judged by what people did with the items "
+    "on these shelves. Items that are sold by now are listed too, removed ones no longer can be. It favours the model "
+    "that chose the items on the shelves: never compare these figures with those of shelves."
 )
-ORDERED = (
-    "Both ordered the same shelves by their vectors as they are now; what either lacks comes last in both. What stood "
-    "first was clicked more, which favours a model that orders as the live one did: DCG@5 corrected allows for that."
+RERANKED = (
+    "Both models ordered the same shelves by their present vectors; items that either lacks are last in both. First "
+    "positions get more clicks, which favours a model that orders as the live one did: DCG@5 corrected allows for that."
 )
 DIAGNOSTICS = ("sold items shown", "category mismatches", "distinct sellers", "new listings shown")
 KINDS = {
     "category": ("By category", "The query's category, the first part of its path."),
     "niche": ("Niches", "Categories that are watched by name, each with all below it."),
-    "surface": ("By surface", "Where the shelf was shown."),
-    "layout": ("By layout", "How the shelf was laid out."),
+    "surface": ("By surface", "The part of the shop that showed the shelf."),
+    "layout": ("By layout", "The layout of the shelf."),
     "variant": ("By variant", "The variant that the user was assigned to."),
-    "model": ("By model", "The model whose order was shown."),
+    "model": ("By model", "The model that ordered the shelf."),
     "anchor": ("By anchor", "The model that the live one was interleaved with."),
     "policy": ("By policy", "Filters, caps, diversity and search settings of the shelf."),
     "app_version": ("By app version", "The version of the app that showed the shelf."),
-    "position": ("By place", "The share of the items seen at each place that were clicked."),
-    "age": (
-        "By age of the listing",
-        "How long an item had been listed, and how often it is clicked.",
-    ),
+    "position": ("By position", "The share of the items seen at each position that were clicked."),
+    "age": ("By age of the listing", "The click rate of items, by the time since they were listed."),
 }
-"""What shelves are sliced by, in which order, and what that is."""
+"""What shelves are sliced by, in the order of a report: the title and one sentence of each."""
+
+
+def kind(by: str) -> tuple[str, str]:
+    """The title and the sentence of a kind of slices; without a sentence if it is not known here."""
+    return KINDS.get(by, (f"By {plain(by)}", ""))
 
 
 def describe_figure(name: str, by: str = "") -> FigureDescription:
-    """What a figure is; `by` is what it is sliced by, for of places and ages a click rate is of items.
+    """What a figure is, by its name; the click rate of a slice by position or by age is of items, not of shelves.
 
-    >>> describe_figure("nDCG@5").title, describe_figure("CTR").title, describe_figure("DCG(exp)@10").says[:48]
-    ('nDCG@5', 'Click rate', 'How much was acted on at the first 10 places, th')
+    >>> describe_figure("nDCG@5").title, describe_figure("CTR").title, describe_figure("DCG(exp)@10").meaning[:48]
+    ('nDCG@5', 'Click rate', 'How much was acted on at the first 10 positions,')
     """
     if name == "CTR" and by in ("position", "age"):
         return _ITEM_CTR
@@ -155,26 +155,25 @@ def describe_figure(name: str, by: str = "") -> FigureDescription:
     family, _, cutoff = name.partition("@")
     known = _FAMILIES.get(family.removesuffix("(exp)"))
     if known is None:
-        return FigureDescription(
-            plain(name), "A figure that this page has no words for yet; it is told as it was measured."
-        )
-    first = "first place" if cutoff == "1" else f"first {cutoff} places"
-    return FigureDescription(known.title or plain(name), known.says.format(k=cutoff, first=first), known.form, known.of)
+        return FigureDescription(plain(name), "A figure that this version cannot describe; it is shown as measured.")
+    first = "first position" if cutoff == "1" else f"first {cutoff} positions"
+    meaning = known.meaning.format(k=cutoff, first=first)
+    return FigureDescription(known.title or plain(name), meaning, known.form, known.unit)
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Names of figures in the order in which they are told, each once."""
+    """Names of figures in the order of a report, each once."""
     return sorted(set(names), key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
-def kinds(found: Iterable[str]) -> list[str]:
-    """What there are slices by, in the order in which they are told, each once."""
+def kinds(names: Iterable[str]) -> list[str]:
+    """The kinds of slices in the order of a report, each once."""
     known = list(KINDS)
-    return sorted(set(found), key=lambda by: (known.index(by) if by in KINDS else len(known), by))
+    return sorted(set(names), key=lambda by: (known.index(by) if by in KINDS else len(known), by))
 
 
 def sort_key(by: str, name: str) -> tuple[int, str]:
-    """Where a slice stands among those of its kind, where they have an order of their own.
+    """Sorts the slices of a kind: positions and ages in their own order, others by name.
 
     >>> sorted(["10", "9"], key=lambda name: sort_key("position", name))
     ['9', '10']
@@ -185,5 +184,5 @@ def sort_key(by: str, name: str) -> tuple[int, str]:
 
 
 def headline(protocol: Protocol) -> tuple[str, ...]:
-    """The figures that are always told."""
+    """The figures that are always shown."""
     return INDEX_HEADLINE if protocol == "index" else HEADLINE

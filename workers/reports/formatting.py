@@ -1,4 +1,4 @@
-"""How a figure, its interval and what it rests on are written."""
+"""How figures, their intervals and the evidence for them are written."""
 
 import math
 from typing import Literal
@@ -10,7 +10,7 @@ Form = Literal["measure", "share", "count"]
 
 
 def amount(form: Form, value: float) -> str:
-    """A figure as it is written.
+    """A figure in its usual form.
 
     >>> amount("measure", 0.61249), amount("share", 0.0512), amount("count", 6.337)
     ('0.612', '5.1 %', '6.34')
@@ -21,7 +21,7 @@ def amount(form: Form, value: float) -> str:
 
 
 def difference(form: Form, value: float) -> str:
-    """A difference as it is written, with its sign; of shares in percentage points.
+    """A difference with its sign; of shares in percentage points.
 
     >>> difference("measure", 0.0213), difference("share", -0.0041)
     ('+0.021', '−0.41 points')
@@ -31,34 +31,34 @@ def difference(form: Form, value: float) -> str:
 
 
 def between(form: Form, shown: Shown, *, signed: bool = False) -> str:
-    """The interval in words; empty where there is none.
+    """The interval in words; empty if there is none.
 
     >>> between("share", Shown(value=0.05, low=0.04, high=0.0612))
     '4.0 to 6.1 %'
     """
     if shown.low is None or shown.high is None or not (math.isfinite(shown.low) and math.isfinite(shown.high)):
         return ""
-    ends = [difference(form, each) if signed else amount(form, each) for each in (shown.low, shown.high)]
-    unit = next((unit for unit in (" points", " %") if all(each.endswith(unit) for each in ends)), "")
+    ends = [difference(form, end) if signed else amount(form, end) for end in (shown.low, shown.high)]
+    unit = next((unit for unit in (" points", " %") if all(end.endswith(unit) for end in ends)), "")
     return f"{ends[0].removesuffix(unit)} to {ends[1]}"
 
 
-def rests_on(counted: str, shown: Shown) -> str:
-    """What a figure rests on; `counted` is what its count is of.
+def evidence(unit: str, shown: Shown) -> str:
+    """How much evidence a figure has; `unit` is what its count is of.
 
-    >>> rests_on("shelves", Shown(value=1, shelves=1934, users=411.7))
+    >>> evidence("shelves", Shown(value=1, shelves=1934, users=411.7))
     '1,934 shelves, 412 effective users'
     """
-    said = [f"{shown.shelves:,} {counted}", f"{shown.users:,.0f} effective users"]
+    counts = [f"{shown.shelves:,} {unit}", f"{shown.users:,.0f} effective users"]
     if shown.effective is not None:
-        said.append(f"effective sample {shown.effective:,.0f}")
+        counts.append(f"effective sample {shown.effective:,.0f}")
     if shown.outside is not None:
-        said.append(f"{amount('share', shown.outside)} of the gain at places that nothing is known of")
-    return ", ".join(said)
+        counts.append(f"{amount('share', shown.outside)} of the gain at positions with unknown examination")
+    return ", ".join(counts)
 
 
 def lacking(shown: Shown | None) -> str:
-    """Why there is no figure; empty where there is one."""
+    """Why there is no figure; empty if there is one."""
     if shown is None:
         return "not measured"
     if shown.value is None or not math.isfinite(shown.value):
@@ -66,41 +66,46 @@ def lacking(shown: Shown | None) -> str:
     return ""
 
 
-def ends(curve: Looked) -> str:
-    """Why a curve ends where it does; empty where it goes on to the last place."""
-    missing = ((place, lacking(shown)) for place, shown in enumerate(curve.places, 1))
-    return next((f"from place {place} on: {why}" for place, why in missing if why), "")
+def curve_end(curve: Looked) -> str:
+    """From which position on an examination curve is unknown, and why; empty if it is known to the last one."""
+    reasons = ((position, lacking(shown)) for position, shown in enumerate(curve.places, 1))
+    return next((f"from position {position} on: {reason}" for position, reason in reasons if reason), "")
+
+
+def layout_name(curve: Looked) -> str:
+    """The surface and the layout of an examination curve."""
+    return named(f"{curve.surface} {curve.layout}")
 
 
 def clear(shown: Shown) -> str:
-    """Whether an interval leaves 0 out: only then does a difference say anything."""
+    """Whether an interval excludes 0: only then is a difference evidence of anything."""
     if shown.low is None or shown.high is None:
         return ""
     return "clear of 0" if shown.low > 0 or shown.high < 0 else "may be 0"
 
 
-def scored(counts: Scored) -> str:
-    """How much of what was recorded the figures are of.
+def coverage(counts: Scored) -> str:
+    """How much of the recorded shelves the figures are of.
 
-    >>> scored(Scored(shelves=200, shelves_scored=150, items=1000, items_scored=900))
-    '150 of 200 shelves (75.0 %) stand under a listing that is indexed; 90.0 % of the items that matter are.'
+    >>> coverage(Scored(shelves=200, shelves_scored=150, items=1000, items_scored=900))
+    'The query of 150 of 200 shelves (75.0 %) is indexed, and so are 90.0 % of the items that matter.'
     """
-    of, drawn = counts.shelves, ""
+    total, sample = counts.shelves, ""
     if counts.drawn is not None:
-        drawn = f"{counts.drawn:,} of {of:,} shelves with a relevant item were drawn, by a hash of their request ids. "
-        of = counts.drawn
-    shares = [
+        sample = f"{counts.drawn:,} of {total:,} shelves with a relevant item were sampled by their request ids. "
+        total = counts.drawn
+    shelves, items = (
         amount("share", part / whole) if whole else "none"
-        for part, whole in ((counts.shelves_scored, of), (counts.items_scored, counts.items))
-    ]
+        for part, whole in ((counts.shelves_scored, total), (counts.items_scored, counts.items))
+    )
     return (
-        f"{drawn}{counts.shelves_scored:,} of {of:,} shelves ({shares[0]}) stand under a listing that is indexed; "
-        f"{shares[1]} of the items that matter are."
+        f"{sample}The query of {counts.shelves_scored:,} of {total:,} shelves ({shelves}) is indexed, "
+        f"and so are {items} of the items that matter."
     )
 
 
 def plain(text: str) -> str:
-    """Text from data on one line, without what is not printable: a terminal obeys such, and no page needs it.
+    """Text from outside on one line, with characters that a terminal would obey as escapes.
 
     >>> plain("a\\x1b[2J\\n  b")
     'a\\\\x1b[2J b'
@@ -109,5 +114,5 @@ def plain(text: str) -> str:
 
 
 def named(name: str) -> str:
-    """The name of a slice; what was not told is said so."""
-    return plain(name) or "not told"
+    """The name of a slice, or of a model; "unknown" if it is empty."""
+    return plain(name) or "unknown"

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: for someone who must decide."""
+"""A report as one HTML page without external resources: for someone who must decide."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from schemas.evaluation_report import Comparison, Figures, Looked, Report, Shown, SliceReport
 from workers.decision.decision_round import RoundResult
 from workers.reports import decision_section, descriptions, formatting, plots
+from workers.reports.descriptions import FigureDescription, describe_figure
 from workers.reports.svg import Plot
 
 _TEMPLATES = Environment(
@@ -20,243 +21,260 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_WATCHED = ("nDCG@5", "DCG@5")
-_ALSO = ("DCG@5 IPS", "no relevant item", "P@1", "P@3", "CTR", "CVR")
-"""What is drawn over time: large, and smaller."""
-_SLICED = ("nDCG@5", "DCG@5", "no relevant item")
-_FEW = 2
-"""Of so many rows a table is as easily read as a plot."""
+_LARGE_PLOTS = ("nDCG@5", "DCG@5")
+_SMALL_PLOTS = ("DCG@5 IPS", "no relevant item", "P@1", "P@3", "CTR", "CVR")
+"""The figures that are plotted over time."""
+_SLICE_PLOTS = ("nDCG@5", "DCG@5", "no relevant item")
+_MIN_SLICES = 2
+"""A single slice is not plotted: its table is enough."""
+_EXAMINED = "How often this position is examined, relative to position 1."
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure as it stands on the page; where there is none, `missing` says why."""
+    """A figure on the page; if there is none, `missing` says why."""
 
     title: str
-    says: str
+    meaning: str
     value: str = ""
     interval: str = ""
-    rests_on: str = ""
+    evidence: str = ""
     missing: str = ""
     mark: str = ""
 
     @property
-    def hint(self) -> str:
-        """What shows where the pointer rests."""
+    def tooltip(self) -> str:
+        """All of it, for a pointer that rests on it."""
         interval = f"95 % interval {self.interval}" if self.interval else ""
-        told = (self.missing or f"{self.title}: {self.value}", interval, self.rests_on, self.mark)
-        return "\n".join(filter(None, told))
+        lines = (self.missing or f"{self.title}: {self.value}", interval, self.evidence, self.mark)
+        return "\n".join(filter(None, lines))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table; each cell comes with the number of columns that it spans."""
+
+    name: str
+    is_open: bool
+    cells: Sequence[tuple[Cell, int]]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of figures; `rows` are their names, whether they may still change, their cells and how wide each is."""
+    """A table of figures; `row_kind` is what its rows are: days, a kind of slices."""
 
     caption: str
-    of: str
-    heads: Sequence[descriptions.FigureDescription]
-    rows: Sequence[tuple[str, bool, Sequence[tuple[Cell, int]]]]
+    row_kind: str
+    headings: Sequence[FigureDescription]
+    rows: Sequence[Row]
 
 
 @dataclass(frozen=True)
 class Section:
-    """Plots and the table that says the same."""
+    """Plots, and the table with the same figures."""
 
     title: str
-    says: str
-    plots: Sequence[tuple[descriptions.FigureDescription, Plot]]
+    meaning: str
+    plots: Sequence[tuple[FigureDescription, Plot]]
     table: Table
-    more: str = ""
+    truncated: str = ""
+    """How many slices the plots leave out; empty if none."""
 
 
-def html_page(report: Report, look: RoundResult | None = None) -> str:
-    """The whole HTML document; `look` is what the decision found last."""
-    days = report.until - report.since
+def html_page(report: Report, decision: RoundResult | None = None) -> str:
+    """The HTML document of a report; `decision` is the result of the last decision round."""
     return _TEMPLATES.get_template("page.html").render(
         report=report,
         series_colours=plots.SERIES,
         model=formatting.plain(report.model or ""),
-        days=days.days,
-        first=_day(report.since),
-        last=_day(max(report.since, report.until - timedelta(days=1))),
-        made=f"{_day(report.at.date())}, {report.at:%H:%M %Z}".strip(),
+        days=(report.until - report.since).days,
+        first=_date(report.since),
+        last=_date(max(report.since, report.until - timedelta(days=1))),
+        computed=f"{_date(report.at.date())}, {report.at:%H:%M %Z}".strip(),
         headline=[_cell(name, report.total.get(name)) for name in descriptions.headline(report.protocol)],
         index=_index(report),
         over_time=_over_time(report),
-        parts=_parts(report),
-        places=_places(report),
+        slices=_slice_sections(report),
+        positions=_positions(report),
         comparison=_comparison(report.comparison) if report.comparison else None,
         diagnostics=_diagnostics(report),
-        everything=_everything(report.total),
-        decision=decision_section.decision_view(look),
+        all_figures=[_cell(name, report.total[name]) for name in descriptions.ordered(report.total)],
+        decision=decision_section.decision_view(decision),
     )
 
 
-def _day(day: date) -> str:
+def _date(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
 def _cell(name: str, shown: Shown | None, by: str = "") -> Cell:
-    mean = descriptions.describe_figure(name, by)
+    description = describe_figure(name, by)
     if shown is None or shown.value is None or formatting.lacking(shown):
-        return Cell(mean.title, mean.says, missing=formatting.lacking(shown))
-    rests_on = formatting.rests_on(mean.of, shown)
+        return Cell(description.title, description.meaning, missing=formatting.lacking(shown))
     return Cell(
-        mean.title, mean.says, formatting.amount(mean.form, shown.value), formatting.between(mean.form, shown), rests_on
+        description.title,
+        description.meaning,
+        formatting.amount(description.form, shown.value),
+        formatting.between(description.form, shown),
+        formatting.evidence(description.unit, shown),
     )
 
 
-def _table(caption: str, of: str, rows: Iterable[tuple[str, bool, Figures]], by: str = "") -> Table:
-    rows = list(rows)
+def _table(caption: str, row_kind: str, rows: Sequence[tuple[str, bool, Figures]], by: str = "") -> Table:
     names = descriptions.ordered(name for _, _, figures in rows for name in figures)
-    cells = [
-        (who, still, _merged(_cell(name, figures.get(name), by) for name in names)) for who, still, figures in rows
+    table_rows = [
+        Row(name, is_open, _merged(_cell(figure, figures.get(figure), by) for figure in names))
+        for name, is_open, figures in rows
     ]
-    return Table(caption, formatting.plain(of), [descriptions.describe_figure(name, by) for name in names], cells)
+    return Table(caption, formatting.plain(row_kind), [describe_figure(name, by) for name in names], table_rows)
 
 
 def _merged(cells: Iterable[Cell]) -> list[tuple[Cell, int]]:
-    """Each cell with how many columns it takes: those that lack the same stand as one."""
-    runs = [list(run) for _, run in groupby(enumerate(cells), key=lambda each: each[1].missing or each[0])]
+    """Each cell and the number of columns it spans: neighbours that lack the same become one."""
+    runs = [list(run) for _, run in groupby(enumerate(cells), key=lambda item: item[1].missing or item[0])]
     return [(run[0][1], len(run)) for run in runs]
 
 
 def _over_time(report: Report) -> dict[str, object]:
     days, total = report.days, report.total
     large = []
-    for name in _WATCHED:
-        pair = [plots.over_time(name, days, total.get(name), size) for size in (plots.WIDE, plots.NARROW)]
-        if pair[0] is not None:
-            large.append((descriptions.describe_figure(name), *pair))
-    more = [
-        (descriptions.describe_figure(name), plots.over_time(name, days, total.get(name), plots.NARROW))
-        for name in _ALSO
+    for name in _LARGE_PLOTS:
+        sizes = [plots.over_time(name, days, total.get(name), size) for size in (plots.WIDE, plots.NARROW)]
+        if sizes[0] is not None:
+            large.append((describe_figure(name), *sizes))
+    small = [
+        (describe_figure(name), plot)
+        for name in _SMALL_PLOTS
+        if (plot := plots.over_time(name, days, total.get(name), plots.NARROW))
     ]
     table = _table("Every day and figure", "day", [(str(day.day), not day.mature, day.figures) for day in days])
-    gaps = any(formatting.lacking(day.figures.get(name)) for day in days for name in _WATCHED)
-    return {"large": large, "more": [each for each in more if each[1] is not None], "table": table, "gaps": gaps}
+    gaps = any(formatting.lacking(day.figures.get(name)) for day in days for name in _LARGE_PLOTS)
+    return {"large": large, "small": small, "table": table, "gaps": gaps}
 
 
-def _parts(report: Report) -> list[Section]:
-    kinds = descriptions.kinds(each.by for each in report.slices if each.by != "position")
-    return [_part(by, [each for each in report.slices if each.by == by], report.total) for by in kinds]
+def _slice_sections(report: Report) -> list[Section]:
+    kinds = descriptions.kinds(item.by for item in report.slices if item.by != "position")
+    return [_slice_section(by, [item for item in report.slices if item.by == by], report.total) for by in kinds]
 
 
-def _part(by: str, slices: Sequence[SliceReport], total: Figures) -> Section:
-    title, says = descriptions.KINDS.get(by, (f"By {formatting.plain(by)}", ""))
-    # The most shelves first, but ages from young to old.
-    slices = sorted(
-        slices,
-        key=lambda each: descriptions.sort_key(by, each.name) if by == "age" else (-_size(each), each.name),
+def _slice_section(by: str, slices: Sequence[SliceReport], total: Figures) -> Section:
+    names: tuple[str, ...] = _SLICE_PLOTS
+    if by == "age":
+        names, total = ("CTR",), {}
+        slices = sorted(slices, key=lambda item: descriptions.sort_key(by, item.name))
+    else:
+        slices = sorted(slices, key=lambda item: (-_shelves(item), item.name))
+    title, meaning = descriptions.kind(by)
+    drawings = []
+    for name in names if len(slices) >= _MIN_SLICES else ():
+        values = [(formatting.named(item.name), item.figures.get(name)) for item in slices]
+        if plot := plots.by_slice(name, values, total.get(name), by):
+            drawings.append((describe_figure(name, by), plot))
+    rows = [(formatting.named(item.name), False, item.figures) for item in slices]
+    truncated = f"Plotted are the {plots.MAX_ROWS} with the most shelves; the table has all {len(slices)}."
+    return Section(
+        title,
+        meaning,
+        drawings,
+        _table(f"{title}, every figure", by, rows, by),
+        truncated if drawings and len(slices) > plots.MAX_ROWS else "",
     )
-    rows = [(formatting.named(each.name), False, each.figures) for each in slices]
-    names = ("CTR",) if by == "age" else _SLICED
-    drawn = []
-    if len(slices) >= _FEW:
-        for name in names:
-            told_of = [(formatting.named(each.name), each.figures.get(name)) for each in slices]
-            every = None if by == "age" else total.get(name)
-            plot = plots.by_slice(name, told_of, every, by)
-            drawn += [(descriptions.describe_figure(name, by), plot)] if plot is not None else []
-    more = f"Drawn are the {plots.MAX_ROWS} with the most shelves; the table has all {len(slices)}."
-    table = _table(f"{title}, every figure", by, rows, by)
-    return Section(title, says, drawn, table, more if drawn and len(slices) > plots.MAX_ROWS else "")
 
 
-def _size(each: SliceReport) -> int:
-    return max((shown.shelves for shown in each.figures.values()), default=0)
+def _shelves(item: SliceReport) -> int:
+    return max((shown.shelves for shown in item.figures.values()), default=0)
 
 
-def _places(report: Report) -> dict[str, object] | None:
-    slices = [each for each in report.slices if each.by == "position"]
-    slices.sort(key=lambda each: descriptions.sort_key("position", each.name))
+def _positions(report: Report) -> dict[str, object] | None:
+    slices = [item for item in report.slices if item.by == "position"]
+    slices.sort(key=lambda item: descriptions.sort_key("position", item.name))
     if not slices and not report.looked:
         return None
-    told_of = [(formatting.named(each.name), each.figures["CTR"]) for each in slices if "CTR" in each.figures]
-    rows = [(formatting.named(each.name), False, each.figures) for each in slices]
-    key = [
-        (plots.layout_name(each), *plots.series(number), formatting.ends(each))
-        for number, each in enumerate(report.looked)
+    click_rates = [(formatting.named(item.name), item.figures["CTR"]) for item in slices if "CTR" in item.figures]
+    rows = [(formatting.named(item.name), False, item.figures) for item in slices]
+    legend = [
+        (formatting.layout_name(curve), *plots.series(number), formatting.curve_end(curve))
+        for number, curve in enumerate(report.looked)
     ]
     return {
-        "plot": plots.by_position("CTR", told_of),
-        "table": _table("Every place", "place", rows, "position"),
-        "looked": plots.examination_curves(report.looked),
-        "key": key,
-        "curves": _curves(report.looked),
+        "click_rates": plots.by_position("CTR", click_rates),
+        "table": _table("Every position", "position", rows, "position"),
+        "examination": plots.examination_curves(report.looked),
+        "legend": legend,
+        "examination_table": _examination_table(report.looked),
     }
 
 
-def _curves(curves: Sequence[Looked]) -> Table:
-    most = max((len(each.places) for each in curves), default=0)
-    says = "How much this place is looked at; the first one is 1."
-    heads = [descriptions.FigureDescription(str(place), says, "count") for place in range(1, most + 1)]
+def _examination_table(curves: Sequence[Looked]) -> Table:
+    longest = max((len(curve.places) for curve in curves), default=0)
+    headings = [FigureDescription(str(position), _EXAMINED, "count") for position in range(1, longest + 1)]
     rows = [
-        (plots.layout_name(each), False, _merged(_looked(place, shown) for place, shown in enumerate(each.places, 1)))
-        for each in curves
+        Row(
+            formatting.layout_name(curve),
+            is_open=False,
+            cells=_merged(_examination_cell(position, shown) for position, shown in enumerate(curve.places, 1)),
+        )
+        for curve in curves
     ]
-    return Table("How much each place is looked at", "surface and layout", heads, rows)
+    return Table("How often each position is examined", "surface and layout", headings, rows)
 
 
-def _looked(place: int, shown: Shown) -> Cell:
-    title, says = f"place {place}", "How much this place is looked at; the first one is 1."
+def _examination_cell(position: int, shown: Shown) -> Cell:
+    title = f"position {position}"
     if shown.value is None or formatting.lacking(shown):
-        return Cell(title, says, missing=formatting.lacking(shown))
-    acted = f"{shown.shelves:,} items acted on where they were fewer"
-    return Cell(title, says, formatting.amount("count", shown.value), formatting.between("count", shown), acted)
+        return Cell(title, _EXAMINED, missing=formatting.lacking(shown))
+    value, interval = formatting.amount("count", shown.value), formatting.between("count", shown)
+    return Cell(title, _EXAMINED, value, interval, f"at least {shown.shelves:,} items acted on at either position")
 
 
 def _comparison(comparison: Comparison) -> dict[str, object]:
-    rows = []
-    each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
-    for name in descriptions.ordered(comparison.figures):
-        cells = [_cell(name, figures.get(name)) for figures in each]
-        rows.append((_difference(name, comparison.figures[name]), cells))
+    both = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
+    rows = [
+        (_difference(name, comparison.figures[name]), [_cell(name, figures.get(name)) for figures in both])
+        for name in descriptions.ordered(comparison.figures)
+    ]
+    scored = comparison.scored
     return {
         "one": formatting.named(comparison.one),
         "other": formatting.named(comparison.other),
-        "each": each,
+        "both": bool(both),
         "rows": rows,
         "plot": plots.differences(comparison),
-        "says": "" if comparison.scored is None else f"{descriptions.ORDERED} {formatting.scored(comparison.scored)}",
+        "coverage": "" if scored is None else f"{descriptions.RERANKED} {formatting.coverage(scored)}",
     }
 
 
 def _difference(name: str, shown: Shown) -> Cell:
-    mean = descriptions.describe_figure(name)
+    description = describe_figure(name)
     if shown.value is None or formatting.lacking(shown):
-        return Cell(mean.title, mean.says, missing=formatting.lacking(shown))
-    value, interval = formatting.difference(mean.form, shown.value), formatting.between(mean.form, shown, signed=True)
+        return Cell(description.title, description.meaning, missing=formatting.lacking(shown))
     return Cell(
-        mean.title, mean.says, value, interval, formatting.rests_on(mean.of, shown), mark=formatting.clear(shown)
+        description.title,
+        description.meaning,
+        formatting.difference(description.form, shown.value),
+        formatting.between(description.form, shown, signed=True),
+        formatting.evidence(description.unit, shown),
+        mark=formatting.clear(shown),
     )
 
 
 def _index(report: Report) -> dict[str, str] | None:
-    """What stands on a page of the full index, and nowhere else."""
+    """The words that only a page of the full index has."""
     if report.protocol != "index":
         return None
     return {
         "label": descriptions.INDEX,
-        "says": descriptions.INDEX_SAYS,
+        "meaning": descriptions.INDEX_MEANING,
         "searched": formatting.named(report.searched or ""),
-        "scored": "" if report.scored is None else formatting.scored(report.scored),
+        "coverage": "" if report.scored is None else formatting.coverage(report.scored),
     }
 
 
 def _diagnostics(report: Report) -> list[Cell]:
     cells = [_cell(name, report.total.get(name)) for name in descriptions.DIAGNOSTICS]
-    title, says = (
-        "Listings ever shown",
-        "Of the listings that might have been shown, the share that was, at least once.",
-    )
-    count = f"{report.listings:,} distinct listings"
+    title = "Listings ever shown"
     if report.listings_share is None:
-        cells.append(Cell(title, "How many different listings were shown at least once.", f"{report.listings:,}"))
-    else:
-        cells.append(Cell(title, says, formatting.amount("share", report.listings_share), rests_on=count))
-    return cells
-
-
-def _everything(total: Figures) -> list[Cell]:
-    return [_cell(name, total[name]) for name in descriptions.ordered(total)]
+        return [*cells, Cell(title, "The number of different listings on any shelf.", f"{report.listings:,}")]
+    share = formatting.amount("share", report.listings_share)
+    meaning = "The share of the listings that could be shown that were on a shelf at least once."
+    return [*cells, Cell(title, meaning, share, evidence=f"{report.listings:,} distinct listings")]

@@ -156,10 +156,10 @@ def examination_curves(curves: Sequence[Looked]) -> Plot | None:
     if not known:
         return None
     longest = max(len(points) for _, _, points in known)
-    values = [
-        f"{layout_name(curve)}: {', '.join(_examined(curve, position) for position in range(1, len(points) + 1))}"
-        for _, curve, points in known
-    ]
+    values = []
+    for _, curve, points in known:
+        known_values = ", ".join(formatting.amount("count", figure.value) for figure in points)
+        values.append(f"{formatting.layout_name(curve)}: {known_values}")
     figures = [figure for _, _, points in known for figure in points]
     low = min(0.0, *(figure.low for figure in figures))
     high = max(1.05, *(figure.high for figure in figures))
@@ -175,7 +175,7 @@ def examination_curves(curves: Sequence[Looked]) -> Plot | None:
             plot.marker(f"dot rim {colour}", position + shift, figure.value, marker)
         plot.line(f"trend {colour}", *((position + shift, figure.value) for position, figure in enumerate(points, 1)))
     for position in range(1, longest + 1):
-        lines = [f"{layout_name(curve)}: {_examined(curve, position)}" for _, curve, _ in known]
+        lines = [f"{formatting.layout_name(curve)}: {_examined(curve, position)}" for _, curve, _ in known]
         text = "\n".join([f"position {position}", *lines])
         plot.tooltip(text, (position - 0.5, position + 0.5), (low, high))
     return plot
@@ -184,11 +184,6 @@ def examination_curves(curves: Sequence[Looked]) -> Plot | None:
 def series(number: int) -> tuple[str, str]:
     """The marker and the colour class of a surface and layout, by its number in the report."""
     return MARKERS[number % len(MARKERS)], f"series-{number % SERIES}"
-
-
-def layout_name(curve: Looked) -> str:
-    """The surface and the layout in words."""
-    return formatting.named(f"{curve.surface} {curve.layout}")
 
 
 def differences(comparison: Comparison) -> Plot | None:
@@ -280,5 +275,5 @@ def _tooltip(name: str, subject: str, shown: Shown | None, *, mature: bool = Tru
     interval = formatting.between(description.form, shown)
     lines = [f"{formatting.plain(subject)}: {description.title} {formatting.amount(description.form, figure.value)}"]
     lines += [f"95 % interval {interval}"] if interval else []
-    lines += [formatting.rests_on(description.of, shown), *([] if mature else ["may still change"])]
+    lines += [formatting.evidence(description.unit, shown), *([] if mature else ["may still change"])]
     return "\n".join(lines)

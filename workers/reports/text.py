@@ -1,153 +1,178 @@
-"""A report as plain text, for a terminal."""
+"""A report as text: styled tables on a terminal, plain aligned columns anywhere else."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import TypedDict
 
-from schemas.evaluation_report import Attributed, Comparison, Figures, Report, Scored, Shown, SliceReport
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from schemas.evaluation_report import Attributed, Comparison, Figures, Report, Shown, SliceReport
 from workers.reports import descriptions, formatting
 
+
+class _ConsoleOptions(TypedDict):
+    markup: bool
+    emoji: bool
+    highlight: bool
+
+
 _WIDTH = 100
-_SHORT = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
-"""What a row of a day or a slice has room for; the whole is in the page and in the document."""
+"""Columns to which sentences are wrapped; tables are as wide as they need."""
+_PLAIN_WIDTH = 10_000
+_UNINTERPRETED: _ConsoleOptions = {"markup": False, "emoji": False, "highlight": False}
+"""Text from outside is not interpreted: no markup, no emoji codes, no colours for numbers."""
+_COLUMNS = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
+"""The figures of a day or a slice that one row has room for; the page and the JSON document have all."""
+
+Row = tuple[str, Figures]
+"""A name and its figures."""
 
 
 def text_report(report: Report) -> str:
-    """All of a report, as sections one below the other; what its figures mean stands at the end."""
-    parts = [_head(report), _totals(report)]
+    """The report as plain text, with no styles and no trailing spaces."""
+    return _rendered(report, Console(width=_PLAIN_WIDTH, color_system=None, force_terminal=False, **_UNINTERPRETED))
+
+
+def terminal_report(report: Report, width: int) -> str:
+    """The same with styles, for a terminal of `width` columns: cells are folded if a table is wider."""
+    return _rendered(report, Console(width=width, force_terminal=True, **_UNINTERPRETED))
+
+
+def _rendered(report: Report, console: Console) -> str:
+    with console.capture() as captured:
+        for number, section in enumerate(_sections(report)):
+            if number:
+                console.print()
+            console.print(section)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _sections(report: Report) -> Iterator[RenderableType]:
+    yield _head(report)
+    yield _totals(report)
     if report.days:
-        parts.append(_days(report))
-    kinds = descriptions.kinds(each.by for each in report.slices)
-    slices = sorted(report.slices, key=lambda each: descriptions.sort_key(each.by, each.name))
-    parts += [_slices(by, [each for each in slices if each.by == by]) for by in kinds]
+        yield _days(report)
+    slices = sorted(report.slices, key=lambda item: descriptions.sort_key(item.by, item.name))
+    for by in descriptions.kinds(item.by for item in report.slices):
+        yield _slices(by, [item for item in slices if item.by == by])
     if report.looked:
-        parts.append(_looked(report))
+        yield _examination(report)
     if report.comparison is not None:
-        parts.append(_comparison(report.comparison))
-    parts.append(_legend(report))
-    return "\n\n".join(filter(None, parts))
+        yield _comparison(report.comparison)
+    yield _legend(report)
 
 
-def _head(report: Report) -> str:
+def _head(report: Report) -> RenderableType:
     last = report.until - timedelta(days=1)
     days = f"{report.since} to {last}" if last >= report.since else "no day yet"
-    whose = f"model {formatting.plain(report.model)}" if report.model else "all models"
-    still = f", {report.open_days} of the days may still change" if report.open_days else ""
-    share = "" if report.listings_share is None else f", {report.listings_share:.1%} of those that might have been"
-    head = f"{whose}, {days}{still}; made {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
+    model = f"model {formatting.plain(report.model)}" if report.model else "all models"
+    still_open = f", {report.open_days} of the days may still change" if report.open_days else ""
+    head = f"{model}, {days}{still_open}; computed {report.at:%Y-%m-%d %H:%M} {report.at:%Z}".rstrip()
     if report.protocol == "index":
-        return _section(
-            f"{descriptions.INDEX.upper()}, of what {formatting.plain(report.searched or '')} lists",
-            textwrap.fill(descriptions.INDEX_SAYS, _WIDTH),
-            f"shelves of {head}",
-            *_scored(report.scored),
-        )
-    return f"{head}\n{report.listings:,} distinct listings shown{share}{_attributed(report.attributed)}"
+        title = f"{descriptions.INDEX.upper()}, of what {formatting.plain(report.searched or '')} lists"
+        coverage = [] if report.scored is None else [_sentence(formatting.coverage(report.scored))]
+        return _section(title, _sentence(descriptions.INDEX_MEANING), f"shelves of {head}", *coverage)
+    share = "" if report.listings_share is None else f", {report.listings_share:.1%} of those that could be shown"
+    return Group(head, f"{report.listings:,} distinct listings shown{share}", *_attribution(report.attributed))
 
 
-def _attributed(counts: Attributed | None) -> str:
+def _attribution(counts: Attributed | None) -> list[RenderableType]:
     if counts is None or not counts.actions:
-        return ""
-    line = f"\n{counts.known / counts.actions:.1%} of {counts.actions:,} clicks, likes and purchases find their shelf"
+        return []
+    text = (
+        f"{counts.known / counts.actions:.1%} of {counts.actions:,} clicks, likes and purchases have a recorded shelf"
+    )
     if counts.outside:
-        line += f"; {counts.outside:,} of them outside its window, so they count for nothing"
+        text += f"; {counts.outside:,} of them are outside its window and do not count"
     if counts.early:
-        line += f"; {counts.early:,} up to five minutes before it, counted as at its time"
-    return line
+        text += f"; {counts.early:,} are up to five minutes before it and count as at its time"
+    return [_sentence(text)]
 
 
-def _scored(counts: Scored | None) -> list[str]:
-    return [] if counts is None else [textwrap.fill(formatting.scored(counts), _WIDTH)]
-
-
-def _totals(report: Report) -> str:
-    total = report.total
-    if not total:
+def _totals(report: Report) -> RenderableType:
+    if not report.total:
         return "No shelf was visible on these days: there is nothing to measure yet."
-    rows: list[tuple[str, ...]] = []
-    for name in descriptions.ordered((*descriptions.headline(report.protocol), *total)):
-        mean, shown = descriptions.describe_figure(name), total.get(name)
-        missing = formatting.lacking(shown)
-        if missing or shown is None or shown.value is None:
-            rows.append((mean.title, missing))
+    table = _table("figure", "value", "95 % interval", "shelves", "users", "sample", "outside")
+    names = descriptions.ordered((*descriptions.headline(report.protocol), *report.total))
+    for name in names:
+        description, shown = descriptions.describe_figure(name), report.total.get(name)
+        if shown is None or shown.value is None or formatting.lacking(shown):
             continue
-        counts = f"{shown.shelves:,}", f"{shown.users:,.0f}", *_weights(shown)
-        rows.append(
-            (mean.title, formatting.amount(mean.form, shown.value), formatting.between(mean.form, shown), *counts)
+        table.add_row(
+            description.title,
+            formatting.amount(description.form, shown.value),
+            formatting.between(description.form, shown),
+            f"{shown.shelves:,}",
+            f"{shown.users:,.0f}",
+            "" if shown.effective is None else f"{shown.effective:,.0f}",
+            "" if shown.outside is None else f"{shown.outside:.1%}",
         )
-    return _table(("figure", "value", "95 % interval", "shelves", "users", "sample", "outside"), rows)
+    reasons = ((descriptions.describe_figure(name).title, formatting.lacking(report.total.get(name))) for name in names)
+    return Group(*([table] if table.rows else []), *_notes(reasons))
 
 
-def _weights(shown: Shown) -> tuple[str, str]:
-    sample = "" if shown.effective is None else f"{shown.effective:,.0f}"
-    return sample, "" if shown.outside is None else f"{shown.outside:.1%}"
-
-
-def _days(report: Report) -> str:
+def _days(report: Report) -> RenderableType:
     rows = [(str(day.day), day.figures) for day in report.days]
-    names = _told(rows, _SHORT)
-    cells = [
-        (str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change") for day in report.days
-    ]
-    heads = ("day", *(descriptions.describe_figure(name).title for name in names), "")
-    return _section("Over time", _table(heads, cells), _notes(rows, _SHORT))
+    names = _available(rows, _COLUMNS)
+    table = _table("day", *(descriptions.describe_figure(name).title for name in names), "")
+    for day in report.days:
+        table.add_row(str(day.day), *_cells(day.figures, names), "" if day.mature else "may still change")
+    return _section("Over time", table, *_notes(_reasons(rows, _COLUMNS)))
 
 
-def _slices(by: str, slices: Sequence[SliceReport]) -> str:
-    rows = [(formatting.named(each.name), each.figures) for each in slices]
-    there = {name for _, figures in rows for name in figures}
-    wanted = [name for name in _SHORT if name in there] or descriptions.ordered(there)
-    names = _told(rows, wanted)
-    cells = [(row, *_cells(figures, names, by)) for row, figures in rows]
-    title = descriptions.KINDS[by][0] if by in descriptions.KINDS else f"By {formatting.plain(by)}"
-    heads = (formatting.plain(by), *(descriptions.describe_figure(name, by).title for name in names))
-    return _section(title, _table(heads, cells), _notes(rows, wanted))
+def _slices(by: str, slices: Sequence[SliceReport]) -> RenderableType:
+    rows = [(formatting.named(item.name), item.figures) for item in slices]
+    measured = {name for _, figures in rows for name in figures}
+    wanted = [name for name in _COLUMNS if name in measured] or descriptions.ordered(measured)
+    names = _available(rows, wanted)
+    table = _table(formatting.plain(by), *(descriptions.describe_figure(name, by).title for name in names))
+    for name, figures in rows:
+        table.add_row(name, *_cells(figures, names, by))
+    return _section(descriptions.kind(by)[0], table, *_notes(_reasons(rows, wanted)))
 
 
-def _looked(report: Report) -> str:
-    width = max(len(each.places) for each in report.looked)
-    rows = [
-        (formatting.named(f"{each.surface} {each.layout}"), *(_cell("measure", place) for place in each.places))
-        for each in report.looked
-    ]
-    notes = [
-        f"– {formatting.named(f'{each.surface} {each.layout}')} {formatting.ends(each)}"
-        for each in report.looked
-        if formatting.ends(each)
-    ]
-    told = "How much each place is looked at, the first one being 1"
-    return _section(told, _table(("surface and layout", *map(str, range(1, width + 1))), rows), *notes)
+def _examination(report: Report) -> RenderableType:
+    positions = max(len(curve.places) for curve in report.looked)
+    table = _table("surface and layout", *map(str, range(1, positions + 1)))
+    for curve in report.looked:
+        table.add_row(formatting.layout_name(curve), *(_cell("measure", shown) for shown in curve.places))
+    ends = ((formatting.layout_name(curve), formatting.curve_end(curve)) for curve in report.looked)
+    return _section("How often each position is examined, relative to position 1", table, *_notes(ends))
 
 
-def _comparison(comparison: Comparison) -> str:
-    rows: list[tuple[str, ...]] = []
+def _comparison(comparison: Comparison) -> RenderableType:
     one, other = formatting.plain(comparison.one), formatting.plain(comparison.other)
-    each = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
-    for name in descriptions.ordered(comparison.figures):
-        mean, shown = descriptions.describe_figure(name), comparison.figures[name]
-        if (missing := formatting.lacking(shown)) or shown.value is None:
-            rows.append((mean.title, missing))
+    both = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
+    table = _table("figure", *((one, other) if both else ()), "difference", "95 % interval", "")
+    names = descriptions.ordered(comparison.figures)
+    for name in names:
+        description, shown = descriptions.describe_figure(name), comparison.figures[name]
+        if shown.value is None or formatting.lacking(shown):
             continue
-        both = [_cell(mean.form, figures.get(name)) for figures in each]
-        interval = formatting.between(mean.form, shown, signed=True)
-        rows.append(
-            (mean.title, *both, formatting.difference(mean.form, shown.value), interval, formatting.clear(shown))
+        table.add_row(
+            description.title,
+            *(_cell(description.form, figures.get(name)) for figures in both),
+            formatting.difference(description.form, shown.value),
+            formatting.between(description.form, shown, signed=True),
+            formatting.clear(shown),
         )
-    heads = ("figure", *((one, other) if each else ()), "difference", "95 % interval", "")
-    says = (
-        [] if comparison.scored is None else [textwrap.fill(descriptions.ORDERED, _WIDTH), *_scored(comparison.scored)]
+    reasons = (
+        (descriptions.describe_figure(name).title, formatting.lacking(comparison.figures[name])) for name in names
     )
-    return _section(f"{other} less {one}", _table(heads, rows), *says)
+    scored = comparison.scored
+    coverage = (
+        [] if scored is None else [_sentence(text) for text in (descriptions.RERANKED, formatting.coverage(scored))]
+    )
+    return _section(f"{other} minus {one}", *([table] if table.rows else []), *_notes(reasons), *coverage)
 
 
-def _legend(report: Report) -> str:
-    return "\n".join(
-        textwrap.fill(f"{mean.title}: {mean.says}", _WIDTH, subsequent_indent="  ")
-        for mean in map(
-            descriptions.describe_figure,
-            descriptions.ordered((*descriptions.headline(report.protocol), *report.total)),
-        )
-    )
+def _legend(report: Report) -> RenderableType:
+    names = descriptions.ordered((*descriptions.headline(report.protocol), *report.total))
+    meanings = (descriptions.describe_figure(name) for name in names)
+    return Group(*(_hanging(f"{description.title}: {description.meaning}") for description in meanings))
 
 
 def _cells(figures: Figures, names: Sequence[str], by: str = "") -> list[str]:
@@ -161,38 +186,44 @@ def _cell(form: formatting.Form, shown: Shown | None) -> str:
     return formatting.amount(form, shown.value) + (f" ({interval})" if interval else "")
 
 
-def _told(rows: Sequence[tuple[str, Figures]], names: Sequence[str]) -> list[str]:
-    """Those figures that at least one row has."""
+def _available(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """The figures that at least one row has."""
     return [name for name in names if any(not formatting.lacking(figures.get(name)) for _, figures in rows)]
 
 
-def _notes(rows: Sequence[tuple[str, Figures]], names: Sequence[str]) -> str:
-    """Why there are dashes: each reason once, with the rows that it is of; of a figure that no row has, the first."""
-    said: dict[str, list[str]] = {}
-    told = _told(rows, names)
+def _reasons(rows: Sequence[Row], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each row and why it has dashes; then each figure that no row has, and what its first row lacks."""
+    available = _available(rows, names)
     for row, figures in rows:
-        if reasons := dict.fromkeys(filter(None, (formatting.lacking(figures.get(name)) for name in told))):
-            said.setdefault("; ".join(reasons), []).append(row)
+        yield row, "; ".join(dict.fromkeys(filter(None, (formatting.lacking(figures.get(name)) for name in available))))
     for name in names:
-        if rows and name not in told:
-            reason = f"in no row; in that of {rows[0][0]}, {formatting.lacking(rows[0][1].get(name))}"
-            said.setdefault(reason, []).append(descriptions.describe_figure(name).title)
-    return "\n".join(
-        textwrap.fill(f"– {', '.join(those)}: {reason}", _WIDTH, subsequent_indent="  ")
-        for reason, those in said.items()
-    )
+        if rows and name not in available:
+            reason = f"in no row; for {rows[0][0]}, {formatting.lacking(rows[0][1].get(name))}"
+            yield descriptions.describe_figure(name).title, reason
 
 
-def _section(*parts: str) -> str:
-    return "\n".join(filter(None, parts))
+def _notes(reasons: Iterable[tuple[str, str]]) -> list[RenderableType]:
+    """Each reason once, with the names that it applies to; names without a reason are left out."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        if reason:
+            names.setdefault(reason, []).append(name)
+    return [_hanging(f"– {', '.join(subjects)}: {reason}") for reason, subjects in names.items()]
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns; a row that is shorter than the headings ends in words of any length."""
-    cells = [tuple(headings), *map(tuple, rows)]
-    whole = [row for row in cells if len(row) == len(headings)]
-    widths = [max(len(row[column]) for row in whole) for column in range(len(headings))]
-    widths[0] = max(len(row[0]) for row in cells)
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in cells
-    )
+def _section(title: str, *parts: RenderableType) -> RenderableType:
+    return Group(Text(title, style="bold"), *parts)
+
+
+def _sentence(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)
+
+
+def _hanging(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent="  ")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[0].style = "cyan"
+    return table

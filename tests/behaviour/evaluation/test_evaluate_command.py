@@ -110,7 +110,7 @@ def test_the_better_model_wins(market: Settings) -> None:
     assert _value(comparison.figures, "P@1") == 1
     assert "CTR" not in comparison.figures
     told = run(market, "evaluate", "--compare", POOR, GOOD).stdout
-    assert f"{GOOD} less {POOR}" in told
+    assert f"{GOOD} minus {POOR}" in told
     assert "140 of 150 shelves (93.3 %)" in told
     assert "98.9 % of the items" in told
 
@@ -162,7 +162,7 @@ def test_the_page_is_written_whole(market: Settings, tmp_path: Path) -> None:
     text = page.read_text()
     assert text.rstrip().endswith("</html>")
     assert not re.search(r"https?:|//[a-z]|@import|<script|<link|<img", text)
-    assert found.outcome.says in unescape(text)
+    assert found.outcome.message in unescape(text)
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     both = run(market, "evaluate", "--html", str(page), "--json")
     assert Report.model_validate(document(both)).total

@@ -101,7 +101,7 @@ def test_where_nothing_else_is_found_it_is_the_model() -> None:
     told = examine_causes(alarm(), CLEAN, frozenset())
     assert [each.cause for each in told] == [*CAUSES, "model"]
     assert verdicts(told) == {**dict.fromkeys(CAUSES, "ruled out"), "model": "found"}
-    assert all(each.says for each in told)
+    assert all(each.message for each in told)
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -110,7 +110,7 @@ def test_a_release_is_named_once() -> None:
     layout = Release(kind="layout", name="low", day=date(2026, 3, 10), share=Change(before=0, after=1), one_sided=True)
     told = decide(KNOWN, [ALARM], SIGNS.model_copy(update={"releases": (layout,)}), Moment(now=NOW), rules())
     assert told.outcome.kind == "investigate"
-    assert "layout low" in told.outcome.says
+    assert "layout low" in told.outcome.message
     after = decide(told.state, [QUIET], SIGNS, Moment(now=NOW), rules())
     assert (after.outcome.kind, after.state.explained, after.state.restart) == ("quiet", {}, {"concurrent": DAY})
 
@@ -135,7 +135,7 @@ def test_each_rule_blocks_and_names_itself(name: str, state: State, changed: dic
     told = step(reading, state, **changed)
     assert (told.outcome.kind, told.request, told.state) == ("blocked", None, state)
     assert [each.split(":")[0] for each in told.outcome.blocks] == [name]
-    assert name in told.outcome.says
+    assert name in told.outcome.message
     assert step().request is not None
 
 

@@ -102,7 +102,7 @@ def test_a_drop_asks_once(tmp_path: Path) -> None:
         assert set(kinds[:50]) == {"quiet"}
         assert kinds.count("request") == 1
         assert 52 < kinds.index("request") < 75
-        assert "one in flight" in told[-1].outcome.says
+        assert "one in flight" in told[-1].outcome.message
         (record,) = log.records
         assert record.decision_id == made_requests(store)[0].decision_id
         assert record.since is not None
@@ -146,7 +146,7 @@ def test_observed_evidence_needs_its_reference(tmp_path: Path) -> None:
     assert told[10].readings[1].missing == "20 more matured days for the reference, then days to test"
     assert told[40].outcome.kind == "quiet"
     assert told[-1].outcome.kind == "investigate"
-    assert "weak evidence" in told[-1].outcome.says
+    assert "weak evidence" in told[-1].outcome.message
     assert any(each.startswith("season") for each in told[-1].outcome.missing)
     assert log.records == []
 
@@ -198,7 +198,7 @@ def test_evidence_that_comes_again_changes_nothing(tmp_path: Path) -> None:
         with Store(tmp_path / folder) as store:
             run_round(store, given, lambda _alarm: SIGNS, RULES, ListLog(), RoundRequest(now=NOW))
             told = run_round(store, [], lambda _alarm: SIGNS, RULES, ListLog(), RoundRequest(now=NOW, dry=True))
-            levels.append(told.readings[0].level)
+            levels.append(told.readings[0].e_value)
     assert levels[0] == levels[1]
 
 
@@ -213,7 +213,7 @@ def test_two_folders_that_count_apart(tmp_path: Path) -> None:
     log = ListLog()
     with Store(tmp_path / "one") as one, Store(tmp_path / "other") as other:
         first = by_hand(one, log, 0)
-        assert "one in flight" in by_hand(other, log, 1).outcome.says
+        assert "one in flight" in by_hand(other, log, 1).outcome.message
         second = by_hand(other, log, 61)
     assert second.outcome.kind == "request"
     assert [each.decision_id for each in log.records] == [first.decision_id, second.decision_id]
@@ -228,8 +228,8 @@ def test_a_folder_that_was_lost(tmp_path: Path) -> None:
         with Store(tmp_path / str(number)) as store:
             assert by_hand(store, log, number, model).outcome.kind == "request"
     with Store(tmp_path / "fresh") as store:
-        assert "one in flight" in by_hand(store, log, 3, "m@2").outcome.says
-        assert "monthly budget: 2" in by_hand(store, log, 4, "m@3").outcome.says
+        assert "one in flight" in by_hand(store, log, 3, "m@2").outcome.message
+        assert "monthly budget: 2" in by_hand(store, log, 4, "m@3").outcome.message
     assert len(log.records) == 2
 
 
@@ -237,7 +237,7 @@ def test_a_log_that_was_lost(tmp_path: Path) -> None:
     """The folder still knows."""
     with Store(tmp_path) as store:
         by_hand(store, ListLog(), 0)
-        assert "one in flight" in by_hand(store, ListLog(), 1).outcome.says
+        assert "one in flight" in by_hand(store, ListLog(), 1).outcome.message
 
 
 class Overtaken(ListLog):
@@ -256,10 +256,10 @@ def test_a_request_that_was_overtaken(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         told = by_hand(store, log, 0)
         assert (told.outcome.kind, told.decision_id) == ("blocked", None)
-        assert f"{'f' * 16} was requested meanwhile" in told.outcome.says
+        assert f"{'f' * 16} was requested meanwhile" in told.outcome.message
         assert last_result(store) == told
         assert made_requests(store) == []
-        assert f"one in flight: {'f' * 16}" in by_hand(store, log, 1).outcome.says
+        assert f"one in flight: {'f' * 16}" in by_hand(store, log, 1).outcome.message
     assert [each.decision_id for each in log.records] == ["f" * 16]
 
 

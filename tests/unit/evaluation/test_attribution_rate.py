@@ -40,7 +40,7 @@ def test_a_device_that_is_early(minutes: int, rate: float, outside: int, early: 
     signs = Signals(recording=Recording(shelves_a_day=same, joined=same, outside=change))
     verdict = recording(Reading("observed", "DCG@5", "m@1"), signs)
     assert verdict.verdict == ("found" if outside else "ruled out")
-    assert not outside or "100.0% of the actions of known shelves are outside their window" in verdict.says
+    assert not outside or "100.0% of the actions of known shelves are outside their window" in verdict.message
 
 
 def test_an_unknown_shelf_and_a_late_click_are_two_things(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from reported import look, report
 from schemas.evaluation_report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
+from workers.decision.decision_round import RoundResult
 from workers.reports import descriptions, formatting
 from workers.reports.html import html_page
-from workers.reports.text import text_report
+from workers.reports.text import terminal_report, text_report
 from workers.simulate.parquet import write_parquet
 
 SINCE, DAYS = date(2026, 9, 1), 4
@@ -94,7 +95,7 @@ def test_every_figure_stands_on_the_page(measured: Report, shown: str) -> None:
             continue
         assert formatting.amount(mean.form, each.value) in text
         assert formatting.between(mean.form, each) in text
-        assert formatting.rests_on(mean.of, each) in text
+        assert formatting.evidence(mean.unit, each) in text
     for curve in measured.looked:
         for place in curve.places:
             assert (place.missing or formatting.amount("count", place.value or 0)) in text
@@ -119,7 +120,7 @@ def test_every_headline_is_explained(shown: str) -> None:
     """The six figures that are always shown have their sentence beside them."""
     text = unescape(shown)
     for name in descriptions.HEADLINE:
-        assert f'<dd class="says">{descriptions.describe_figure(name).says}</dd>' in text
+        assert f'<dd class="says">{descriptions.describe_figure(name).meaning}</dd>' in text
 
 
 def test_open_days_are_told_apart(measured: Report, shown: str) -> None:
@@ -156,10 +157,14 @@ def test_what_is_missing_is_said(measured: Report) -> None:
     assert text.count(f'class="lacks">{why}</td>') == 1 + 2 + 1
     assert text.count(f'colspan="3">{why}') == len(descriptions.HEADLINE)
     assert text.count(f'colspan="4">{why}') == 1
-    assert f'app row<span class="lacks">from place 1 on: {why}</span>' in text
+    assert f'app row<span class="lacks">from position 1 on: {why}</span>' in text
     assert 'class="value"' not in text.split('id="diagnostics"')[0]
     assert '<svg viewBox="0 0 380' not in text  # nothing is drawn where nothing is known
-    assert text_report(bare).count("37 of 100 shelves, 63 missing") == len(descriptions.HEADLINE) + 1 + 1 + 1 + 1
+    # The terminal gives each reason once in each section, with the names of the figures or rows that it is of.
+    lines = " ".join(text_report(bare).split())
+    titles = ", ".join(descriptions.describe_figure(name).title for name in descriptions.HEADLINE)
+    assert f"– {titles}: {why}" in lines
+    assert lines.count("37 of 100 shelves, 63 missing") == 1 + 1 + 1 + 1 + 1
 
 
 def test_some_of_it_is_missing() -> None:
@@ -203,7 +208,7 @@ def test_words_of_the_data_stay_words(measured: Report) -> None:
         comparison=Comparison(one=EVIL, other=EVIL, figures=figures),
     )
     found = look(measured.at)
-    outcome = found.outcome.model_copy(update={"says": EVIL, "missing": (EVIL,), "blocks": (EVIL,)})
+    outcome = found.outcome.model_copy(update={"message": EVIL, "missing": (EVIL,), "blocks": (EVIL,)})
     text = html_page(evil, found.model_copy(update={"outcome": outcome, "model": EVIL, "diagnostics": {EVIL: EVIL}}))
     seen = _Seen(text)
     assert not seen.open
@@ -245,7 +250,7 @@ def test_nothing_measured_is_said_usefully() -> None:
     assert not _Seen(text).open
     assert "Nothing was measured yet" in text
     assert "the recorder runs" in text
-    assert "Nobody has looked yet" in text
+    assert "No decision round has run yet" in text
     assert "nothing to measure yet" in text_report(empty)
 
 
@@ -253,16 +258,16 @@ def test_the_decision_is_told(measured: Report, shown: str) -> None:
     """Its outcome, each source's reading, each cause with verdict and words, and when it is looked at next."""
     found = look(measured.at)
     text = unescape(shown)
-    assert found.outcome.says in text
+    assert found.outcome.message in text
     for cause in found.outcome.findings:
         assert f"{cause.verdict}</span>" in text
-        assert cause.says in text
+        assert cause.message in text
     for said in ("412.7 of 365", "an alarm", "6.1%", "3 more matured days for the reference", found.next_look):
         assert said in text
 
 
 def test_the_terminal_has_it_all(measured: Report) -> None:
-    """Every headline, every day, every slice and place, the comparison, and what the figures mean."""
+    """Every headline, every day, every slice and position, the comparison, and what the figures mean."""
     text = text_report(measured)
     for name in descriptions.HEADLINE:
         assert descriptions.describe_figure(name).title in text
@@ -270,15 +275,37 @@ def test_the_terminal_has_it_all(measured: Report) -> None:
         assert formatting.named(each.name) in text
     assert text.count("2026-09-0") >= DAYS
     assert "may still change" in text
-    assert "second half less first half" in text
-    places = [line.split()[0] for line in text.split("By place")[1].splitlines()[2:12]]
+    assert "second half minus first half" in text
+    places = [line.split()[0] for line in text.split("By position")[1].splitlines()[2:12]]
     assert places == [str(place) for place in range(1, 11)]
+
+
+@pytest.mark.parametrize("width", [60, 400])
+def test_a_terminal_has_the_same_words(measured: Report, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only styles are added: a wide terminal has the same lines, a narrow one folds them."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    styled = terminal_report(measured, width)
+    plain = [line.rstrip() for line in re.sub(r"\x1b\[[\d;]*m", "", styled).splitlines()]
+    assert "\x1b[1m" in styled
+    if width > 200:
+        assert plain == text_report(measured).splitlines()
+    assert max(map(len, plain)) <= width
+
+
+def test_stored_results_keep_their_names(measured: Report) -> None:
+    """`says` and `level` are in stored results and in `triggers --json`, whatever the fields are called in Python."""
+    document = look(measured.at).model_dump(mode="json")
+    assert document["outcome"]["says"]
+    assert all(finding["says"] for finding in document["outcome"]["findings"])
+    assert document["readings"][0]["level"] == pytest.approx(412.7)
+    assert RoundResult.model_validate(document) == look(measured.at)
 
 
 def test_every_figure_that_is_measured_has_words(measured: Report) -> None:
     """None of what the evaluation tells is left without a sentence."""
     for by, name, _ in _each(measured):
-        assert "no words" not in descriptions.describe_figure(name, by).says
+        assert "cannot describe" not in descriptions.describe_figure(name, by).meaning
 
 
 def test_folders_need_not_exist_for_words(tmp_path: Path) -> None:
