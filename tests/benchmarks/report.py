@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from workers.cli.output import table
+from workers.cli.output import plain_text, table
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def as_table(figures: list[Figure]) -> str:
         )
         for each in figures
     ]
-    return table(("", "measured", "median", "unit", "min … max", "aim", "", "note"), rows)
+    return plain_text(table(("", "measured", "median", "unit", "min … max", "aim", "", "note"), rows))
 
 
 def _shown(value: float) -> str:

@@ -1,13 +1,11 @@
 """`lookalike audit`: compare the index with the log, and repair it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workers.cli.audited_model import audit_subject
-from workers.cli.output import JsonOption, Progress, say, settings_of, show, table
+from workers.cli.output import JsonOption, Page, counted_steps, say, settings_of, show, table
 
 if TYPE_CHECKING:
     from workers.operations.audit.audit import Audited
@@ -42,12 +40,12 @@ def audit(
     from workers.operations.audit.repair import repair as put_right
 
     settings = settings_of(context)
-    with as_command_failure(settings), _progress() as progress:
+    with as_command_failure(settings), counted_steps() as progress:
         subject = audit_subject(settings, model)
         found = audit_all(subject, progress)
         repaired = put_right(subject, found, wait, progress) if repair else None
     document = _document(subject, found, repaired)
-    show(document, as_json=as_json, lines=lambda: _page(document, asked=repair))
+    show(document, as_json=as_json, page=lambda: _page(document, asked=repair))
     if not found.workers:
         say(f"lookalike: no index worker is in the group {subject.group}: nothing that is pending will be done")
     if document["wrong"]:
@@ -79,13 +77,13 @@ def _document(subject: "Subject", found: "Audited", repaired: "Repaired | None")
 _ENDS: tuple["End", ...] = ("indexed", "superseded", "dead_lettered", "covered", "pending", "lost")
 
 
-def _page(document: dict[str, Any], *, asked: bool) -> str:
+def _page(document: dict[str, Any], *, asked: bool) -> Page:
     rows: list[tuple[object, ...]] = [
         (name.replace("_", " "), document[name])
         for name in ("checked", "missing", "phantom", "stale", *(("repaired", "wrong") if asked else ()))
     ]
     events: list[tuple[object, ...]] = [(name.replace("_", "-"), document[name]) for name in ("events", *_ENDS)]
-    parts = [document["collection"], table(("listings", "count"), rows), table(("events", "count"), events)]
+    parts: list[Any] = [document["collection"], table(("listings", "count"), rows), table(("events", "count"), events)]
     if findings := document["findings"]:
         lines = [f"{each['listing_id']}: {each['kind']}: {each['says']}" for each in findings[:SHOWN]]
         more = document["missing"] + document["phantom"] + document["stale"] - document["repaired"] - len(lines)
@@ -94,25 +92,4 @@ def _page(document: dict[str, Any], *, asked: bool) -> str:
         parts.append("`lookalike audit --repair` puts it right.")
     elif document["wrong"]:
         parts.append("Not all is right yet; `lookalike audit` tells what is left of it.")
-    return "\n\n".join(parts)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int], None]]:
-    """A line for each thing that is counted, on a terminal."""
-    line: list[Progress] = []
-    words: list[str] = []
-
-    def told(what: str, count: int) -> None:
-        if words[-1:] != [what]:
-            if line:
-                line.pop().__exit__()
-            words.append(what)
-            line.append(Progress(what))
-        line[0].show(count)
-
-    try:
-        yield told
-    finally:
-        if line:
-            line.pop().__exit__()
+    return parts

@@ -31,4 +31,4 @@ def compact(
         raise CommandFailed(f"{error}; nothing is lost, the files are as they were") from error
     files = sum(1 for _ in data_files(folder, day, day))
     lines = f"{merged} files were merged; there are {files} now" if merged else f"nothing to merge in {files} files"
-    show({"merged": merged, "files": files}, as_json=as_json, lines=lambda: lines)
+    show({"merged": merged, "files": files}, as_json=as_json, page=lambda: lines)

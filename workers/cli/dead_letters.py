@@ -8,7 +8,7 @@ import typer
 
 from streams.errors import BadMessage, CommandFailed
 from streams.terminal_text import cell
-from workers.cli.output import JsonOption, Progress, settings_of, show, table
+from workers.cli.output import JsonOption, Page, Progress, settings_of, show, table
 
 if TYPE_CHECKING:
     from streams.dead_letters import StoredDeadLetter
@@ -44,7 +44,7 @@ def list_letters(
     rows = [each.row() | {"replayed": since.get(each.location)} for each in found.newest]
     counts = dict(found.by_reason.most_common())
 
-    def lines() -> str:
+    def page() -> Page:
         if not found.count:
             return "no dead letters"
         shown: list[tuple[object, ...]] = [
@@ -60,9 +60,9 @@ def list_letters(
             for letter, row in zip(found.newest, rows, strict=True)
         ]
         heads = ("first source", "key", "reason", "attempts", "at", "replayed", "error")
-        return f"{table(('reason', 'letters'), list(counts.items()))}\n\n{table(heads, shown)}"
+        return [table(("reason", "count"), list(counts.items())), table(heads, shown)]
 
-    show({"count": found.count, "by_reason": counts, "letters": rows}, as_json=as_json, lines=lines)
+    show({"count": found.count, "by_reason": counts, "letters": rows}, as_json=as_json, page=page)
 
 
 @app.command("show")
@@ -102,7 +102,7 @@ def show_letter(
         "value_base64": None if value is None else base64.b64encode(value).decode(),
     }
 
-    def lines() -> str:
+    def page() -> Page:
         hidden = ("headers", "images", "value", "value_base64")
         head = [f"{name:>10}  {cell(content, _LINE)}" for name, content in document.items() if name not in hidden]
         head += [
@@ -112,7 +112,7 @@ def show_letter(
         head += [f"{'image':>10}  {cell(address, _LINE)}" for address in images]
         return "\n".join([*head, "", *_body(value, None if full else _SHOWN_BYTES)])
 
-    show(document, as_json=as_json, lines=lines)
+    show(document, as_json=as_json, page=page)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def replay(
         letters = chain(() if first is None else (first,), chosen)
         told = replay_letters(settings, letters, dry_run=dry_run, progress=progress.show)
     document = {**told.document(), "dry_run": dry_run}
-    show(document, as_json=as_json, lines=lambda: _told(document))
+    show(document, as_json=as_json, page=lambda: _told(document))
     if told.failed:
         raise CommandFailed(f"{told.failed} events were not confirmed: {told.errors[0]}", 1 if told.refused else 3)
     if told.not_replayable:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.logging_setup import set_up_log
-from workers.cli.output import JsonOption, say, settings_of, show
+from workers.cli.output import JsonOption, Page, fields, say, settings_of, show
 
 
 class _Interruption:
@@ -55,11 +55,11 @@ def demo(
         raise typer.Exit(128 + interruption.number) from None
     ways = ways_on(done.settings, done.listing_id, done.picture, done.text) if keep else []
 
-    def lines() -> str:
-        go_on = "\n\nEverything still runs. Go on with:\n\n" + "\n".join(f"  {way}" for way in ways) if keep else ""
-        return f"\n{done.summary.lines()}{go_on}"
+    def page() -> Page:
+        how = ["Everything still runs. Go on with:", "\n".join(f"  {way}" for way in ways)] if keep else []
+        return ["", fields(done.summary.page_rows()), *how]
 
-    show(done.summary.document() | {"commands": ways}, as_json=as_json, lines=lines)
+    show(done.summary.document() | {"commands": ways}, as_json=as_json, page=page)
     for check in done.summary.wrong:
         say(f"not as it must be: {check.claim}: {check.found}, must be {check.expected}")
     if done.summary.wrong:

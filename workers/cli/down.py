@@ -18,6 +18,6 @@ def down(context: typer.Context, as_json: JsonOption = False) -> None:
     said = f"Stopped {', '.join(stopped)}." if stopped else f"No local stack is up for {settings.data}."
     document = stack_document(read_state(settings))
     if stopped or as_json:
-        show(document, as_json=as_json, lines=lambda: said)
+        show(document, as_json=as_json, page=lambda: said)
     else:
         say(said)

@@ -7,7 +7,7 @@ import typer
 
 from streams.errors import CommandFailed
 from streams.settings import Settings
-from workers.cli.output import JsonOption, settings_of, show, table
+from workers.cli.output import JsonOption, Page, settings_of, show, table, titled
 
 
 def erase(
@@ -37,7 +37,7 @@ def erase(
 
     receipt = erase_from_index(settings, listing or "", seconds=wait)
     receipt["interactions"] = erase_listing(settings, listing or "")
-    show(receipt, as_json=as_json, lines=lambda: _receipt(receipt))
+    show(receipt, as_json=as_json, page=lambda: _receipt(receipt))
     if not receipt["erased"]:
         raise typer.Exit(1)
 
@@ -52,23 +52,22 @@ def _erase_user(settings: Settings, user: str, *, yes: bool, as_json: bool) -> N
     from workers.interactions.erasure import erase_user
 
     receipt = erase_user(settings, user)
-    show(receipt, as_json=as_json, lines=lambda: _user_receipt(receipt))
+    show(receipt, as_json=as_json, page=lambda: _user_receipt(receipt))
 
 
-def _user_receipt(receipt: dict[str, Any]) -> str:
+def _user_receipt(receipt: dict[str, Any]) -> Page:
     files: list[tuple[object, ...]] = [(each["file"], each["removed"]) for each in receipt["files"]]
     kept: list[tuple[object, ...]] = [(each["topic"], each["gone_by"]) for each in receipt["expires"]]
-    parts = [
+    return [
         f"{receipt['removed']} records were removed at {receipt['at']}, {receipt['shelves']} shelves among them",
         *([table(("file", "removed"), files)] if files else []),
-        "not gone yet, and never recorded again:\n" + table(("topic", "gone by"), kept),
+        titled("not gone yet, and never recorded again:", table(("topic", "gone by"), kept)),
         f"kept for ever, so that no more is recorded: the keyed hash {receipt['hash'][:16]}… (key {receipt['key_id']})",
         "not ours to erase: backups, whatever else reads the topics; figures follow with the next evaluation",
     ]
-    return "\n\n".join(parts)
 
 
-def _receipt(receipt: dict[str, Any]) -> str:
+def _receipt(receipt: dict[str, Any]) -> Page:
     head = f"{receipt['listing_id']} was erased up to version {receipt['version']} at {receipt['at']}"
     gone: list[tuple[object, ...]] = [
         (each["name"], "gone" if each["gone"] else "STILL THERE") for each in receipt["collections"]
@@ -78,14 +77,15 @@ def _receipt(receipt: dict[str, Any]) -> str:
         for each in receipt["expires"]
         if each["records"] or each["nulls"]
     ]
-    parts = [
+    return [
         head,
-        "verified, read Strong, twice:\n" + table(("collection", "the listing is"), gone),
+        titled("verified, read Strong, twice:", table(("collection", "the listing is"), gone)),
         "no longer shown or replayed: neighbors, explain, dead-letters",
-        "not gone yet, and read by no tool of ours:\n"
-        + table(("topic", "records", "gone by", "nulls", "nulls gone by"), kept),
+        titled(
+            "not gone yet, and read by no tool of ours:",
+            table(("topic", "records", "gone by", "nulls", "nulls gone by"), kept),
+        ),
         f"kept for ever: the keyed hash {receipt['hash'][:16]}… (key {receipt['key_id']}) and the version",
         f"recorded interactions: its id became the hash in {receipt['interactions']['renamed']} records",
         "not ours to erase: backups, log files, whatever else reads the topics",
     ]
-    return "\n\n".join(parts)

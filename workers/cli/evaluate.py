@@ -96,9 +96,9 @@ def evaluate(
     if html is None and not as_json and sys.stdout.isatty():
         sys.stdout.write(redacted(terminal_report(report, shutil.get_terminal_size().columns)) + "\n")
     elif as_json or html is None:
-        show(report.model_dump(mode="json"), as_json=as_json, lines=lambda: text_report(report))
+        show(report.model_dump(mode="json"), as_json=as_json, page=lambda: text_report(report))
     elif html is not None:
-        show({}, as_json=False, lines=lambda: str(html))
+        show({}, as_json=False, page=lambda: str(html))
 
 
 @contextlib.contextmanager

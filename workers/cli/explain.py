@@ -23,6 +23,6 @@ def explain(
 
     atexit.register(gc.freeze)  # or the exit looks for garbage once more, for a tenth of the time of all
     found = explanation(settings_of(context), listing_id)
-    show(found, as_json=as_json, lines=lambda: explanation_page(found))
+    show(found, as_json=as_json, page=lambda: explanation_page(found))
     if not (found["events"] or found["row"] or found["tombstone"] or found["dead_letters"]):
         raise typer.Exit(1)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.currency import price
 from streams.dead_letters import format_time
 from streams.terminal_text import cell
-from workers.cli.output import table
+from workers.cli.output import Page, fields, table, titled
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUE = 500
@@ -17,7 +20,7 @@ _TEXT = 90
 _STAGES = ("queue", "fetch", "decode", "encode", "upsert")
 
 
-def explanation_page(found: Mapping[str, Any]) -> str:
+def explanation_page(found: Mapping[str, Any]) -> Page:
     """The fields of `explain --json` as one page, none of them in the notation of a programming language."""
     sections = (
         _table("events", ("place", "version", "status", "title"), found["events"], _event),
@@ -31,7 +34,7 @@ def explanation_page(found: Mapping[str, Any]) -> str:
         _fields("row", found["row"]),
         _fields("tombstone", found["tombstone"]),
     )
-    return "\n\n".join([found["answer"], *filter(None, sections)])
+    return [found["answer"], *filter(None, sections)]
 
 
 Cells = tuple[object, ...]
@@ -39,8 +42,8 @@ Cells = tuple[object, ...]
 
 def _table(
     name: str, headings: tuple[str, ...], entries: Sequence[dict[str, Any]], row: Callable[[dict[str, Any]], Cells]
-) -> str:
-    return f"{name}\n{table(headings, [row(each) for each in entries])}" if entries else ""
+) -> "RenderableType | None":
+    return titled(name, table(headings, [row(each) for each in entries])) if entries else None
 
 
 def _event(entry: dict[str, Any]) -> Cells:
@@ -59,11 +62,8 @@ def _dead_letter(entry: dict[str, Any]) -> Cells:
     return place, entry["reason"], entry["attempts"], entry["at"], cell(entry["error"], _TEXT)
 
 
-def _fields(name: str, stored: Mapping[str, Any] | None) -> str:
-    if not stored:
-        return ""
-    lines = [f"  {field:<12}{cell(value, _VALUE)}" for field, value in _in_words(stored).items()]
-    return "\n".join([name, *lines])
+def _fields(name: str, stored: Mapping[str, Any] | None) -> "RenderableType | None":
+    return titled(name, fields(list(_in_words(stored).items()), most=_VALUE, indent=2)) if stored else None
 
 
 def _in_words(stored: Mapping[str, Any]) -> dict[str, object]:

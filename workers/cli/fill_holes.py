@@ -33,6 +33,6 @@ def fill_holes(context: typer.Context, as_json: JsonOption = False) -> None:
         raise CommandFailed(f"{error}; whole batches are in place, ask again for the rest", 3) from error
     document = {"holes": [asdict(each.gap) | {"filled": each.filled, "lost": each.lost} for each in found]}
     lines = "\n".join(f"{each.gap}: {each.filled} recorded again, {each.lost} lost" for each in found)
-    show(document, as_json=as_json, lines=lambda: lines or "no hole between the recorded files")
+    show(document, as_json=as_json, page=lambda: lines or "no hole between the recorded files")
     if lost := sum(each.lost for each in found):
         raise CommandFailed(f"{lost} offsets are lost: Kafka no longer has them, and no file in {folder} does")

@@ -1,9 +1,9 @@
 """`lookalike lag`: the lag of every consumer group, as the broker has it."""
 
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,7 +14,10 @@ from streams.groups import list_groups, topics_of
 from streams.lag import PartitionLag, TotalLag, total_lag
 from streams.lag import lag as lag_of
 from streams.settings import Settings
-from workers.cli.output import JsonOption, settings_of, show, table
+from workers.cli.output import JsonOption, Page, repeated_show, settings_of, table
+
+_WATCH_SECONDS = 2.0
+"""Between two pages of `--watch`."""
 
 
 def lag(
@@ -38,19 +41,19 @@ def lag(
     """
     settings = settings_of(context)
     _check_groups(settings, group or [])
-    while True:
-        found = [each for each in lag_of(settings, group or None) if (each.oldest_unread_seconds or 0) >= older_than]
-        total = total_lag(found)
-        if watch and sys.stdout.isatty() and not as_json:
-            sys.stdout.write("\x1b[H\x1b[2J")
-        stale = sorted({each.group for each in found if each.stale})
-        document = {"groups": [asdict(each) for each in found], **asdict(total), "stale": stale}
-        show(document, as_json=as_json, lines=lambda: _lag_page(found, total))  # noqa: B023 - used at once
-        if fail_above is not None and total.total > fail_above:
-            raise typer.Exit(1)
-        if not watch:
-            return
-        time.sleep(2.0)
+    with repeated_show(as_json=as_json, live=watch) as show:
+        while True:
+            unfinished = lag_of(settings, group or None)
+            partitions = [each for each in unfinished if (each.oldest_unread_seconds or 0) >= older_than]
+            total = total_lag(partitions)
+            stale = sorted({each.group for each in partitions if each.stale})
+            document = {"groups": [asdict(each) for each in partitions], **asdict(total), "stale": stale}
+            show(document, partial(_lag_page, partitions, total))
+            if fail_above is not None and total.total > fail_above:
+                raise typer.Exit(1)
+            if not watch:
+                return
+            time.sleep(_WATCH_SECONDS)
 
 
 def _check_groups(settings: Settings, wanted: list[str]) -> None:
@@ -61,7 +64,7 @@ def _check_groups(settings: Settings, wanted: list[str]) -> None:
         raise CommandFailed(f"there is no group {unknown[0]}; of ours there are: {ours}", 2)
 
 
-def _lag_page(found: list[PartitionLag], total: TotalLag) -> str:
+def _lag_page(found: list[PartitionLag], total: TotalLag) -> Page:
     if not found:
         return "no group has anything unread, or none of ours has read anything yet"
     rows: list[tuple[object, ...]] = [
@@ -83,9 +86,9 @@ def _lag_page(found: list[PartitionLag], total: TotalLag) -> str:
         (f"{group} (stale)" if stale else group, *_sums(each for each in found if each.group == group))
         for stale, group in sorted({(each.stale, each.group) for each in found})
     ]
-    page = table(("group", "lag", "due", "waiting"), [*summary, ("total", total.total, total.due, total.waiting)])
+    groups = table(("group", "lag", "due", "waiting"), [*summary, ("total", total.total, total.due, total.waiting)])
     heads = ("group", "topic", "partition", "committed", "end", "lag", "due", "waiting", "oldest unread s")
-    return f"{page}\n\n{table(heads, rows)}" if rows else page
+    return [groups, table(heads, rows)] if rows else groups
 
 
 def _sums(found: Iterable[PartitionLag]) -> tuple[int, int, int]:

@@ -54,4 +54,4 @@ def recipe(
         several=cast('Literal["mean", "first_good"]', several),
     )
     load_siglip(folder)  # of a folder that no worker takes, no recipe is printed
-    show(found.model_dump(), as_json=as_json, lines=lambda: found.model_dump_json(indent=2))
+    show(found.model_dump(), as_json=as_json, page=lambda: found.model_dump_json(indent=2))

@@ -75,7 +75,7 @@ def neighbors(
         "neighbors": [_document(each) for each in answer.neighbors],
     }
     headings = ("listing", "score", "title", "category", "price", "currency")
-    show(document, as_json=as_json, lines=lambda: table(headings, rows) if rows else "nothing is near enough")
+    show(document, as_json=as_json, page=lambda: table(headings, rows) if rows else "nothing is near enough")
 
 
 def _price(neighbor: "Neighbor") -> Decimal | None:

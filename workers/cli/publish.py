@@ -79,7 +79,7 @@ def publish(
     if images:
         document["passed_over"] = passed_over.total()
         _say_passed_over(passed_over)
-    show(document, as_json=as_json, lines=lambda: _summary(delivered.published, rejected.count, delivered.failed))
+    show(document, as_json=as_json, page=lambda: _summary(delivered.published, rejected.count, delivered.failed))
     if delivered.failed:
         raise CommandFailed(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", delivered.exit_code)
     if rejected.count:

@@ -27,6 +27,6 @@ def refetch(
     with as_command_failure(settings):
         told = ask_again(settings, audit_subject(settings, None).store, listing_ids)
     document = {"requested": len(told.requested), "listings": told.requested, "refused": told.refused}
-    show(document, as_json=as_json, lines=lambda: f"requested {len(told.requested)}")
+    show(document, as_json=as_json, page=lambda: f"requested {len(told.requested)}")
     if told.refused:
         raise CommandFailed("; ".join(f"{listing_id}: {why}" for listing_id, why in told.refused.items()))

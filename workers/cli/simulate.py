@@ -157,9 +157,9 @@ def _tell(document: dict[str, Any], truth: dict[str, Any] | None, where: str | N
         Path(str(where)).write_text(json.dumps(truth, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     lines = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in document.items() if name != "run")
     if truth is None or where != "-":
-        show(document, as_json=as_json, lines=lambda: lines)
+        show(document, as_json=as_json, page=lambda: lines)
     elif as_json:
-        show(document | {"truth": truth}, as_json=True, lines=lambda: lines)
+        show(document | {"truth": truth}, as_json=True, page=lambda: lines)
     else:
         say(lines)
-        show(truth, as_json=False, lines=lambda: json.dumps(truth, ensure_ascii=False, indent=2))
+        show(truth, as_json=False, page=lambda: json.dumps(truth, ensure_ascii=False, indent=2))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from streams.settings import Settings
-from workers.cli.output import show, table
+from workers.cli.output import Page, show, table
 from workers.local.process_table import ready_file
 from workers.local.state import log_file
 
@@ -13,7 +13,7 @@ def show_stack(settings: Settings, state: dict[str, Any], *, as_json: bool, endi
     """Print the processes of a complete local stack, and how to stop it (`ending`)."""
     addresses = {"kafka": state["kafka"], "milvus": state["milvus"], "serve": _serve_address(settings)}
 
-    def lines() -> str:
+    def page() -> Page:
         rows: list[tuple[object, ...]] = [
             (
                 entry["name"],
@@ -24,9 +24,9 @@ def show_stack(settings: Settings, state: dict[str, Any], *, as_json: bool, endi
             )
             for entry in state["processes"]
         ]
-        return f"{table(('process', 'pid', 'state', 'address', 'log'), rows)}\n\nAll is running. {ending}"
+        return [table(("process", "pid", "state", "address", "log"), rows), f"All is running. {ending}"]
 
-    show(stack_document(state), as_json=as_json, lines=lines)
+    show(stack_document(state), as_json=as_json, page=page)
 
 
 def _serve_address(settings: Settings) -> str:

@@ -5,8 +5,7 @@ from typing import Any
 import typer
 
 from streams.errors import CommandFailed
-from streams.terminal_text import cell
-from workers.cli.output import JsonOption, settings_of, show
+from workers.cli.output import JsonOption, Page, fields, settings_of, show
 
 
 def status(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -20,13 +19,13 @@ def status(context: typer.Context, as_json: JsonOption = False) -> None:
     from workers.operations.status import overview
 
     found = overview(settings_of(context))
-    show(found, as_json=as_json, lines=lambda: _status_page(found))
+    show(found, as_json=as_json, page=lambda: _status_page(found))
     if found["down"]:
         raise CommandFailed("; ".join(found["down"]), 3 if found["away"] else 1)
 
 
-def _status_page(found: dict[str, Any]) -> str:
-    rows: list[tuple[object, ...]] = [
+def _status_page(found: dict[str, Any]) -> Page:
+    rows: list[tuple[str, object]] = [
         ("live model", found["model"] or "none yet"),
         ("collection", found["collection"] or "–"),
         *((f"rows {status}", count) for status, count in (found["rows"] or {}).items()),
@@ -42,7 +41,7 @@ def _status_page(found: dict[str, Any]) -> str:
         ("last evaluation", _evaluation(found["evaluation"])),
         ("down", "; ".join(found["down"]) or "nothing"),
     ]
-    return "\n".join(f"{cell(name):<20}{cell(value, 1_000)}" for name, value in rows)
+    return fields(rows)
 
 
 def _missing(holes: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ import typer
 from schemas.takedown import Kind
 from streams.errors import CommandFailed
 from streams.settings import Settings
-from workers.cli.output import JsonOption, settings_of, show, table
+from workers.cli.output import JsonOption, Page, settings_of, show, table
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -53,7 +53,7 @@ def takedown(
         entry = take_down(settings, kind, value, reason)
         document |= {"at": entry.at.isoformat(timespec="seconds"), "reason": reason}
         line = f"{kind} {value} is taken down: out of every answer within a minute"
-    show(document, as_json=as_json, lines=lambda: line)
+    show(document, as_json=as_json, page=lambda: line)
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:
@@ -65,12 +65,12 @@ def _list(settings: Settings, *, as_json: bool) -> None:
     rows = listed(entries)
     erased = len(entries) - len(rows)
 
-    def lines() -> str:
+    def page() -> Page:
         shown = table(("kind", "value", "at", "reason"), [tuple(each.values()) for each in rows])
-        return f"{shown if rows else 'nothing is taken down'}\n{erased} listings were erased{unread}"
+        return [shown if rows else "nothing is taken down", f"{erased} listings were erased{unread}"]
 
     unread = f"\n{known.unread} entries can't be read: the workers' log names the first of them" if known.unread else ""
-    show({"takedowns": rows, "erased": erased, "unread": known.unread}, as_json=as_json, lines=lines)
+    show({"takedowns": rows, "erased": erased, "unread": known.unread}, as_json=as_json, page=page)
 
 
 def _image_hash(value: str) -> str:

@@ -47,6 +47,6 @@ def _show_topics(reports: list[Any], *, as_json: bool) -> None:
     rows: list[tuple[object, ...]] = [
         (each.name, each.partitions, each.policy, each.problem or "ok") for each in reports
     ]
-    show(document, as_json=as_json, lines=lambda: table(("topic", "partitions", "policy", "state"), rows))
+    show(document, as_json=as_json, page=lambda: table(("topic", "partitions", "policy", "state"), rows))
     if not all(each.ok for each in reports):
         raise typer.Exit(1)

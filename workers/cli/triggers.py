@@ -7,7 +7,7 @@ import typer
 
 from streams.errors import CommandFailed
 from streams.settings import Settings
-from workers.cli.output import JsonOption, settings_of, show, table
+from workers.cli.output import JsonOption, Page, settings_of, show, table
 
 if TYPE_CHECKING:
     from workers.decision.decision_round import RoundResult
@@ -36,7 +36,7 @@ def triggers(
     anew = request is not None or dry_run
     told = _look(settings, rules, request, dry=dry_run) if anew else _last(settings)
     document = {**_document(told), "kill_switch": rules.stop, "folder": str(folder(settings)), "dry_run": dry_run}
-    show(document, as_json=as_json, lines=lambda: _page(document))
+    show(document, as_json=as_json, page=lambda: _page(document))
     if request is not None and document["outcome"]["kind"] == "blocked":
         raise typer.Exit(1)
 
@@ -71,9 +71,9 @@ def _document(told: "RoundResult | None") -> dict[str, Any]:
     return {"at": None, "model": None, "outcome": outcome, "readings": [], "diagnostics": {}, "next_look": ""}
 
 
-def _page(document: dict[str, Any]) -> str:
+def _page(document: dict[str, Any]) -> Page:
     outcome = document["outcome"]
-    parts = [f"{outcome['kind']}: {outcome['says']}"]
+    parts: list[Any] = [f"{outcome['kind']}: {outcome['says']}"]
     if document["at"] is not None:
         parts[0] = (
             f"{document['model'] or 'no live model'}, looked at {document['at'][:16].replace('T', ' ')} UTC\n"
@@ -99,7 +99,7 @@ def _page(document: dict[str, Any]) -> str:
         )
     if document["next_look"]:
         parts.append(f"next look: {document['next_look']}")
-    return "\n\n".join(parts)
+    return parts
 
 
 _HEADS = ("evidence", "measure", "days", "units", "strength", "alarm at", "since", "drop")

@@ -33,7 +33,7 @@ def up(
     settings = settings_of(context)
     if fetch_only:
         folder = jars(settings)
-        show({"jars": str(folder)}, as_json=as_json, lines=lambda: f"Apache Kafka is in {folder}.")
+        show({"jars": str(folder)}, as_json=as_json, page=lambda: f"Apache Kafka is in {folder}.")
     elif detach:
         more = ("--serve", "--serve-port", str(serve_port)) if serve else ()
         state = start_detached(settings, workers, *more)

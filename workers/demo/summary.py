@@ -69,11 +69,11 @@ class Summary:
         checks = [asdict(check) | {"ok": check.ok} for check in self.checks]
         return asdict(self) | {"checks": checks}
 
-    def lines(self) -> str:
-        """What people read."""
+    def page_rows(self) -> list[tuple[str, object]]:
+        """What people read: names and their values."""
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
         dead = sum(self.dead_letters.values())
-        rows: list[tuple[str, str]] = [
+        return [
             ("model", self.model),
             ("listings", f"{self.listings} published, {self.indexed} indexed, {dead} dead letters"),
             ("outcomes", outcomes),
@@ -88,7 +88,6 @@ class Summary:
             ("checks", f"{len(self.checks) - len(self.wrong)} of {len(self.checks)} as they must be"),
             ("gallery", self.gallery),
         ]
-        return "\n".join(f"{name:<18}{value}" for name, value in rows)
 
 
 def summarise(

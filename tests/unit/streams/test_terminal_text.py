@@ -7,7 +7,7 @@ import pytest
 
 from streams.terminal_text import CELL, cell, escaped_json, visible
 from workers.cli.dead_letters import _body, _for_people
-from workers.cli.output import say, show, table
+from workers.cli.output import plain_text, say, show, table
 
 UNSEEN = [
     *map(chr, [*range(0x20), *range(0x7F, 0xA0)]),
@@ -19,13 +19,13 @@ UNSEEN = [
 @pytest.mark.parametrize("each", UNSEEN, ids=ascii)
 def test_made_visible(each: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each becomes an escape in a table's cell, a page and a line on stderr; JSON has it exactly, as an escape."""
-    assert table(("key",), [(f"a{each}b",)]).split("\n")[1] == f"a{each.encode('unicode_escape').decode()}b"
-    show({"key": f"a{each}b"}, as_json=True, lines=str)
+    assert plain_text(table(("key",), [(f"a{each}b",)])).split("\n")[1] == f"a{each.encode('unicode_escape').decode()}b"
+    show({"key": f"a{each}b"}, as_json=True, page=str)
     shown = capsys.readouterr().out.rstrip("\n")
     assert json.loads(shown) == {"key": f"a{each}b"}
     assert each not in shown
     if each not in "\n\t":
-        show({}, as_json=False, lines=lambda: f"a{each}b")
+        show({}, as_json=False, page=lambda: f"a{each}b")
         say(f"a{each}b")
         out, err = capsys.readouterr()
         assert each not in out + err
@@ -49,7 +49,7 @@ def test_text_stays(text: str) -> None:
 
 def test_cells_are_capped() -> None:
     """One key of half a million characters widens no row beyond the limit, whatever its escapes add."""
-    page = table(("key", "n"), [("k" * 500_000, 1), ("\x1b" * 500_000, 2), ("short", 3)])
+    page = plain_text(table(("key", "n"), [("k" * 500_000, 1), ("\x1b" * 500_000, 2), ("short", 3)]))
     assert max(map(len, page.split("\n"))) <= CELL + 3
     assert "short" in page
 
@@ -78,4 +78,4 @@ def test_values_of_several_parts_are_in_words() -> None:
     """Whatever a page is given, no cell is in the notation of Python."""
     assert cell({"tags": ("a", "b"), "new": True, "size": None, "none": {}}) == "tags=a, b, new=yes, size=–, none=–"
     assert cell([]) == cell(()) == cell({}) == cell(None) == "–"
-    assert table(("n", "new"), [(1, False)]).split("\n")[1].split() == ["1", "no"]
+    assert plain_text(table(("n", "new"), [(1, False)])).split("\n")[1].split() == ["1", "no"]
