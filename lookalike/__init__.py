@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from schemas.listing import ListingEvent
     from schemas.registry import json_schema
-    from streams.errors import CommandFailed as LookalikeError
+    from streams.errors import LookalikeError, NotFound, ServiceUnavailable, UsageError
     from streams.publish import Delivered, Publisher
     from streams.settings import Settings, read_settings
     from workers.milvus.neighbors import Neighbor, SearchOptions
@@ -29,10 +29,13 @@ __all__ = [
     "ListingEvent",
     "LookalikeError",
     "Neighbor",
+    "NotFound",
     "Publisher",
     "SearchOptions",
     "Searcher",
+    "ServiceUnavailable",
     "Settings",
+    "UsageError",
     "json_schema",
     "read_settings",
 ]
@@ -41,12 +44,15 @@ _DEFINED = {
     "Answer": "workers.operations.search:Answer",
     "Delivered": "streams.publish:Delivered",
     "ListingEvent": "schemas.listing:ListingEvent",
-    "LookalikeError": "streams.errors:CommandFailed",
+    "LookalikeError": "streams.errors:LookalikeError",
     "Neighbor": "workers.milvus.neighbors:Neighbor",
+    "NotFound": "streams.errors:NotFound",
     "Publisher": "streams.publish:Publisher",
     "SearchOptions": "workers.milvus.neighbors:SearchOptions",
     "Searcher": "workers.operations.search:Asker",
+    "ServiceUnavailable": "streams.errors:ServiceUnavailable",
     "Settings": "streams.settings:Settings",
+    "UsageError": "streams.errors:UsageError",
     "json_schema": "schemas.registry:json_schema",
     "read_settings": "streams.settings:read_settings",
 }

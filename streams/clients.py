@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.errors import CommandFailed, unreachable
+from streams.errors import UsageError, unreachable
 from streams.settings import Settings
 from streams.tls import kafka_config
 from streams.unreachable import connection_failure, is_no_answer, unresolved_host
@@ -64,11 +64,11 @@ def _made(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> C
     try:
         return make(config)
     except KafkaException as error:
-        raise CommandFailed(f"LOOKALIKE_KAFKA_CONFIG: {error.args[0].str()}", 2) from None
+        raise UsageError(f"LOOKALIKE_KAFKA_CONFIG: {error.args[0].str()}") from None
 
 
 def await_kafka(settings: Settings, seconds: float = 10.0) -> AdminClient:
-    """An admin client whose brokers answered within `seconds`; raises CommandFailed (exit 3) where none did.
+    """An admin client whose brokers answered within `seconds`; raises ServiceUnavailable where none did.
 
     Asked for twice: what the addresses in the settings say of the brokers, and then a broker itself, under the name by
     which it wants to be reached. That name may lead nowhere from here, and all that is asked later would be unanswered.

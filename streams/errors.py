@@ -1,4 +1,4 @@
-"""The three kinds of failure, each with its own consequence for the stream, and the error that ends a command."""
+"""What can fail: three kinds with their consequence for a stream, and the errors that end a request or a command."""
 
 from streams.redaction import redacted, shown_address
 
@@ -31,18 +31,30 @@ class Broken(Exception):
         super().__init__(redacted(message))
 
 
-class CommandFailed(Exception):
-    """Ends a command with one line on stderr that says what failed, where, and what to try.
+class CollectionGone(Broken):
+    """A Milvus collection or alias that existed does not exist any more."""
 
-    `code` is the exit status: 1 the thing asked for failed, 2 wrong usage or bad input, 3 a service can't be reached.
-    """
 
-    def __init__(self, message: str, code: int = 1) -> None:
+class LookalikeError(Exception):
+    """What was asked for can't be done; the message is one line: what failed, where, and what to try."""
+
+    def __init__(self, message: str) -> None:
         super().__init__(redacted(message))
-        self.code = code
 
 
-def unreachable(service: str, where: str, remedy: str, why: str = "") -> CommandFailed:
-    """The error for a service that can't be reached: which, where, why if that is known, and what to try."""
-    because = f": {why}" if why else ""
-    return CommandFailed(f"{service} at {shown_address(where)} can't be reached{because}; {remedy}", code=3)
+class UsageError(LookalikeError):
+    """A wrong argument, setting or input: the same request fails again until it is corrected."""
+
+
+class NotFound(LookalikeError):
+    """What the request names does not exist."""
+
+
+class ServiceUnavailable(LookalikeError):
+    """A service can't be reached or does not answer: the same request may succeed later."""
+
+
+def unreachable(service: str, address: str, remedy: str, reason: str = "") -> ServiceUnavailable:
+    """The error for a service that can't be reached: which one, the reason if that is known, and what to try."""
+    because = f": {reason}" if reason else ""
+    return ServiceUnavailable(f"{service} at {shown_address(address)} can't be reached{because}; {remedy}")

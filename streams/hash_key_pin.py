@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from schemas.takedown import KeyPin
 from streams.clients import await_kafka, producer
-from streams.errors import CommandFailed, unreachable
+from streams.errors import LookalikeError, UsageError, unreachable
 from streams.keyed_hash import HashKey, key_file, read_hash_key
 from streams.refusals import is_refused, refusal
 from streams.settings import Settings
@@ -28,8 +28,8 @@ _TRIES = 5
 def catalogue_key(settings: Settings, *, make: bool = False, seconds: float = 10.0) -> HashKey:
     """The hash key, which is the pinned one; it is pinned here if none is. To be called before anything is written.
 
-    `make` creates a key if none is pinned and none is there. Raises CommandFailed: 2 without a key or with another one
-    than is pinned, 3 if Kafka is away for `seconds`, 1 without the topic.
+    `make` creates a key if none is pinned and none is there. Raises UsageError without a key or with another one
+    than is pinned, ServiceUnavailable if Kafka is away for `seconds`, LookalikeError without the topic.
     """
     require_topic(settings, await_kafka(settings, seconds))
     pinned = pinned_key_id(settings)
@@ -37,23 +37,22 @@ def catalogue_key(settings: Settings, *, make: bool = False, seconds: float = 10
     if pinned is None:
         pinned = _pin(settings, key)
     if other := other_key(key, pinned):
-        raise CommandFailed(other, 2)
+        raise UsageError(other)
     return key
 
 
 def check_own_key(settings: Settings) -> None:
-    """For whoever needs no key yet: raises CommandFailed (2) if there is one, and another is pinned."""
+    """For whoever needs no key yet: raises UsageError if there is one, and another is pinned."""
     has_one = bool(settings.hash_key.get_secret_value()) or key_file(settings).exists()
     if has_one and (other := other_key(read_hash_key(settings), pinned_key_id(settings))):
-        raise CommandFailed(other, 2)
+        raise UsageError(other)
 
 
 def _own(settings: Settings, pinned: str | None, *, make: bool) -> HashKey:
     if pinned is not None and not settings.hash_key.get_secret_value() and not key_file(settings).exists():
-        raise CommandFailed(
+        raise UsageError(
             f"LOOKALIKE_HASH_KEY is not set and {key_file(settings)} is not there; this catalogue's key has the "
             f"fingerprint {pinned}: set the variable to that key, or bring the file from the machine that has it",
-            2,
         )
     return read_hash_key(settings, make=make and pinned is None)
 
@@ -92,7 +91,7 @@ def _pin(settings: Settings, key: HashKey) -> str:
         except KafkaException as error:
             if is_refused(error.args[0]):
                 why = refusal(error.args[0])
-                raise CommandFailed(f"the hash key could not be pinned: Kafka refused it: {why}") from None
+                raise LookalikeError(f"the hash key could not be pinned: Kafka refused it: {why}") from None
             reason = error.args[0].str()
         else:
             return key.key_id

@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.local_files import local_file
 from streams.settings import Settings
 
@@ -35,7 +35,7 @@ def key_file(settings: Settings) -> Path:
 def read_hash_key(settings: Settings, *, make: bool = False) -> HashKey:
     """The key from the settings, or from its file, which `make` creates once (mode 0600).
 
-    Raises CommandFailed (exit 2) where there is none, or one that could be guessed.
+    Raises UsageError where there is none, or one that could be guessed.
     """
     key = settings.hash_key.get_secret_value()
     if not key:
@@ -46,13 +46,12 @@ def read_hash_key(settings: Settings, *, make: bool = False) -> HashKey:
                 _make(file)
             key = _read(file) if file.exists() else ""
     if not key:
-        raise CommandFailed(
+        raise UsageError(
             f"LOOKALIKE_HASH_KEY is not set and {key_file(settings)} is not there: without the key that listings were "
             "erased with, nobody can tell which they are",
-            2,
         )
     if len(key) < _LEAST:
-        raise CommandFailed(f"LOOKALIKE_HASH_KEY: at least {_LEAST} characters, or it could be guessed", 2)
+        raise UsageError(f"LOOKALIKE_HASH_KEY: at least {_LEAST} characters, or it could be guessed")
     return HashKey(key)
 
 

@@ -104,7 +104,7 @@ def lag(
 ) -> list[PartitionLag]:
     """The lag of `groups`, or of every group of ours; of all their partitions, or of these alone.
 
-    Raises CommandFailed (exit 3) where Kafka is away or a topic of theirs is gone, KafkaException where Kafka stops
+    Raises ServiceUnavailable where Kafka is away or a topic of theirs is gone, KafkaException where Kafka stops
     answering on the way: no answer is not 0.
     """
     client = await_kafka(settings)

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What a parser raises for 0 bytes, half a document, other bytes, and a document of another kind."""
@@ -15,17 +15,17 @@ _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 def local_file(path: Path, remedy: str) -> Iterator[None]:
     """Around reading or writing `path`; `remedy` says what to do if its content is damaged.
 
-    Raises CommandFailed: 2 for a damaged file, 1 for one that can't be read or written: permissions, a folder in its
-    place, a full disk.
+    Raises UsageError for a damaged file, LookalikeError for one that can't be read or written: permissions, a folder in
+    its place, a full disk.
     """
     try:
         yield
     except OSError as error:
-        raise CommandFailed(unusable(Path(error.filename or path), error.strerror or str(error))) from error
+        raise LookalikeError(unusable(Path(error.filename or path), error.strerror or str(error))) from error
     except sqlite3.OperationalError as error:  # locked, read-only, full, no file can be opened
-        raise CommandFailed(unusable(path, str(error))) from error
+        raise LookalikeError(unusable(path, str(error))) from error
     except (sqlite3.DatabaseError, *_DAMAGE) as error:
-        raise CommandFailed(f"{path} is damaged ({_said(error)}); {remedy}", 2) from error
+        raise UsageError(f"{path} is damaged ({_said(error)}); {remedy}") from error
 
 
 def unusable(path: Path, why: str) -> str:

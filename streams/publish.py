@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
 from streams.clients import producer
-from streams.errors import CommandFailed, unreachable
+from streams.errors import LookalikeError, ServiceUnavailable, unreachable
 from streams.listing_codec import Record, encode_listing
 from streams.record_headers import RawHeaders
 from streams.refusals import delivery_error_text, is_refused
@@ -33,10 +33,9 @@ class Delivered:
     refused: bool = False
     """Whether Kafka answered, and did not take one of them: then it is not away."""
 
-    @property
-    def exit_code(self) -> int:
-        """The exit status of a command some of whose records failed."""
-        return 1 if self.refused else 3
+    def failure(self, message: str) -> LookalikeError:
+        """The error of a request some of whose records failed: ServiceUnavailable if Kafka has not answered."""
+        return LookalikeError(message) if self.refused else ServiceUnavailable(message)
 
     def fail(self, error: KafkaError) -> None:
         """Count a record that was not confirmed."""
@@ -82,13 +81,13 @@ class Publisher:
     def close(self, progress: Callable[[int], None] = lambda _left: None) -> Delivered:
         """Wait until every record is confirmed or has failed.
 
-        Raises CommandFailed where Kafka confirmed none at all: 1 if it refused them, 3 if it is away.
+        If Kafka confirmed none at all, raises LookalikeError if it refused them, ServiceUnavailable if it is away.
         """
         while left := self._producer.flush(0.5):
             progress(left)
         if self.delivered.failed and not self.delivered.published:
             if self.delivered.refused:
-                raise CommandFailed(f"nothing was delivered: Kafka refused it: {self.delivered.errors[0]}")
+                raise LookalikeError(f"nothing was delivered: Kafka refused it: {self.delivered.errors[0]}")
             raise unreachable(
                 "Kafka",
                 self._settings.kafka,

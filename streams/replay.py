@@ -52,8 +52,8 @@ def replay(
 ) -> Replayed:
     """Put the events of `letters` back, one by one as they come; returns when Kafka has confirmed all.
 
-    With `dry_run` nothing is sent. Raises CommandFailed where Kafka confirmed none: 1 if it refused them, 3 if it is
-    away.
+    With `dry_run` nothing is sent. If Kafka confirmed none, raises LookalikeError if it refused them,
+    ServiceUnavailable if it is away.
     """
     told = Replayed()
     publisher: Publisher | None = None

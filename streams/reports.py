@@ -13,7 +13,7 @@ from streams.topics import REPORTS
 def last_report(settings: Settings) -> Report | None:
     """The newest report in `evaluation-reports`, of whatever model; None if there is none that can be read.
 
-    Raises CommandFailed (exit 3) where Kafka is away, SlowDown where it stops answering on the way.
+    Raises ServiceUnavailable where Kafka is away, SlowDown where it stops answering on the way.
     """
     found = filter(None, map(_report, read_all(settings, REPORTS)))
     return max(found, key=lambda each: each.at, default=None)

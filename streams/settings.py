@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.host_names import ascii_host
 from streams.image_request_headers import Headers, check_headers, read_headers
 
@@ -175,16 +175,16 @@ def _ascii_pattern(pattern: object) -> object:
 def read_settings(**given: Any) -> Settings:
     """Settings from the environment and `.env`; `given` (command-line options) win where they are not None.
 
-    Raises CommandFailed (exit 2) with one line that names the variable that is unknown or has a bad value.
+    Raises UsageError with one line that names the variable that is unknown or has a bad value.
     """
     known = {_PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted({*os.environ, *dotenv_values(".env")}):
         if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            raise CommandFailed(f"{name} is not a setting of Lookalike; the settings are {', '.join(sorted(known))}", 2)
+            raise UsageError(f"{name} is not a setting of Lookalike; the settings are {', '.join(sorted(known))}")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         got = "" if name in _SECRET or "@" in str(first["input"]) else f" (got {first['input']!r})"
-        raise CommandFailed(f"{_PREFIX}{name.upper()}: {first['msg']}{got}", 2) from None
+        raise UsageError(f"{_PREFIX}{name.upper()}: {first['msg']}{got}") from None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-from streams.errors import BadMessage, CommandFailed
+from streams.errors import BadMessage, UsageError
 
 Skips = frozenset[tuple[str, int, int]]
 """Topic (with prefix), partition and offset of each."""
@@ -13,7 +13,7 @@ _FORM = re.compile(r"(?P<topic>[A-Za-z0-9._-]+):(?P<partition>[0-9]{1,9}):(?P<of
 
 
 def read_skips(places: Iterable[str], topics: Collection[str]) -> Skips:
-    """The places of `--skip`, in a process that reads `topics`. Raises CommandFailed (exit 2) for any other.
+    """The places of `--skip`, in a process that reads `topics`. Raises UsageError for any other.
 
     >>> read_skips(["interactions:3:1017"], ["interactions"])
     frozenset({('interactions', 3, 1017)})
@@ -24,11 +24,9 @@ def read_skips(places: Iterable[str], topics: Collection[str]) -> Skips:
 def _place(text: str, topics: Collection[str]) -> tuple[str, int, int]:
     found = _FORM.fullmatch(text)
     if found is None:
-        raise CommandFailed(
-            f"--skip {text[:100]!r}: it must be TOPIC:PARTITION:OFFSET, such as {min(topics)}:3:1017", 2
-        )
+        raise UsageError(f"--skip {text[:100]!r}: it must be TOPIC:PARTITION:OFFSET, such as {min(topics)}:3:1017")
     if found["topic"] not in topics:
-        raise CommandFailed(f"--skip {text[:100]}: only {', '.join(sorted(topics))} are read here", 2)
+        raise UsageError(f"--skip {text[:100]}: only {', '.join(sorted(topics))} are read here")
     return found["topic"], int(found["partition"]), int(found["offset"])
 
 

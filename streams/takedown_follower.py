@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.takedown import Takedown
 from streams.clients import reader
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import LookalikeError, SlowDown, UsageError
 from streams.hash_key_pin import other_key
 from streams.keyed_hash import HashKey, read_hash_key
 from streams.settings import Settings
@@ -42,7 +42,7 @@ class TakedownFollower:
         key: HashKey | None = None,
     ) -> None:
         self.takedowns = Takedowns(lambda: read_hash_key(settings))
-        self.failure: CommandFailed | None = None
+        self.failure: LookalikeError | None = None
         """What ended it: another hash key than the one listings were erased with, or `key` is not the pinned one."""
         self._settings, self._on_news, self._key = settings, on_news, key
         self._place = TopicPartition(settings.named(TAKEDOWN), 0)
@@ -97,7 +97,7 @@ class TakedownFollower:
                 remedy = "; `lookalike topics create` creates it" if missing else ""
                 self._problem = error.args[0].str() + remedy
                 _log.warning("takedowns_not_read", error=self._problem)
-            except CommandFailed as failure:
+            except LookalikeError as failure:
                 with self._changed:
                     self.failure = failure
                     self._changed.notify_all()
@@ -151,7 +151,7 @@ class TakedownFollower:
 
     def _tell(self, news: list[Takedown]) -> None:
         if self._key is not None and (other := other_key(self._key, self.takedowns.key_id)):
-            raise CommandFailed(other, 2)
+            raise UsageError(other)
         if news:
             self._on_news(news)
 

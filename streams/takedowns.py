@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.listing import INT64_MAX
 from schemas.takedown import KeyPin, Kind, Takedown
 from streams.clients import await_kafka, producer
-from streams.errors import CommandFailed, unreachable
+from streams.errors import LookalikeError, UsageError, unreachable
 from streams.keyed_hash import HashKey, read_hash_key
 from streams.listing_codec import Record
 from streams.refusals import is_refused, refusal
@@ -98,7 +98,7 @@ class Takedowns:
     def apply(self, record: Record) -> Takedown | None:
         """Take a record of the topic in; returns the entry that it makes, None where it undoes one or is none.
 
-        Raises CommandFailed (exit 2) for an erasure by the catalogue's key if that is not ours: we would miss it.
+        Raises UsageError for an erasure by the catalogue's key if that is not ours: we would miss it.
         """
         key = (record.key or b"").decode(errors="replace")
         understood = not Pin.concerns(record.key) or self._pin.see(record)
@@ -174,10 +174,9 @@ class Takedowns:
     def _check_key(self) -> None:
         self._key = self._key or self._make_key()
         if self._pin.key_id not in (None, self._key.key_id):
-            raise CommandFailed(
+            raise UsageError(
                 f"LOOKALIKE_HASH_KEY is not the key that listings were erased with (ours is {self._key.key_id}, theirs "
                 f"{self._pin.key_id}): set it to that key, or what was erased would come back",
-                2,
             )
 
 
@@ -201,7 +200,10 @@ def _entry(key: str, record: Record) -> Takedown | None:
 
 
 def read_takedowns(settings: Settings) -> Takedowns:
-    """All that counts now. Raises CommandFailed: 3 where Kafka is away, 1 without the topic, 2 for another hash key."""
+    """All takedowns that are in force.
+
+    Raises ServiceUnavailable if Kafka does not answer, LookalikeError without the topic, UsageError for another key.
+    """
     require_topic(settings, await_kafka(settings))
     found = Takedowns(lambda: read_hash_key(settings))
     for record in read_all(settings, TAKEDOWN):
@@ -210,15 +212,15 @@ def read_takedowns(settings: Settings) -> Takedowns:
 
 
 def require_topic(settings: Settings, client: AdminClient) -> None:
-    """Raises CommandFailed without the topic: then nobody can say that nothing was taken down."""
+    """Raises LookalikeError without the topic: then nobody can say that nothing was taken down."""
     if settings.named(TAKEDOWN) not in client.list_topics(timeout=10).topics:
-        raise CommandFailed(f"topic {settings.named(TAKEDOWN)} is missing; `lookalike topics create` creates it")
+        raise LookalikeError(f"topic {settings.named(TAKEDOWN)} is missing; `lookalike topics create` creates it")
 
 
 def write_takedowns(settings: Settings, entries: Iterable[tuple[str, Takedown | None]]) -> None:
     """Write entries by key (None undoes); returns when Kafka has confirmed them.
 
-    Raises CommandFailed if it has not: 1 if it refuses them, 3 if it is away.
+    Raises LookalikeError if it refuses them, ServiceUnavailable if it does not answer.
     """
     require_topic(settings, await_kafka(settings))
     sender, failures = producer(settings, delivery_timeout_ms=10_000), list[KafkaError]()
@@ -232,7 +234,7 @@ def write_takedowns(settings: Settings, entries: Iterable[tuple[str, Takedown | 
         )
     left = sender.flush(15)
     if failures and is_refused(failures[0]):
-        raise CommandFailed(f"nothing was taken down: Kafka refused it: {refusal(failures[0])}")
+        raise LookalikeError(f"nothing was taken down: Kafka refused it: {refusal(failures[0])}")
     if left or failures:
         reason = failures[0].str() if failures else "no answer"
         raise unreachable("Kafka", settings.kafka, f"nothing was taken down ({reason}); try again")

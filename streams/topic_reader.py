@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from schemas.source import Source, record_time
 from streams.clients import await_kafka, reader
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import ServiceUnavailable, SlowDown
 from streams.listing_codec import Record
 from streams.record_headers import name_of
 from streams.redaction import shown_address
@@ -40,7 +40,7 @@ def read_all(
     """Every committed record of `topics` (names without prefix) that `keep` wants, by partition in order.
 
     Ends at the ends that the topics have now, so that a topic which goes on growing is not followed for ever. Raises
-    CommandFailed (exit 3) where Kafka is away, SlowDown where it stops answering on the way.
+    ServiceUnavailable where Kafka is away, SlowDown where it stops answering on the way.
     """
     client = await_kafka(settings)
     places = partitions(client, settings, topics)
@@ -117,16 +117,15 @@ def partitions(
 ) -> list[PartitionId]:
     """The partitions of `topics` (names without prefix); none where the catalogue has no topics yet.
 
-    Raises CommandFailed (exit 3) for a topic that is gone, the others being there, unless it is to be left out: what it
+    Raises ServiceUnavailable for a topic that is gone, the others being there, unless it is to be left out: what it
     had can't be told.
     """
     there = client.list_topics(timeout=10).topics
     names = list(map(settings.named, topics))
     missing = [name for name in names if name not in there]
     if missing and gone == "refused" and any(settings.named(topic.name) in there for topic in TOPICS):
-        raise CommandFailed(
+        raise ServiceUnavailable(
             f"topic {missing[0]} is gone, and what was in it can't be told; `lookalike topics create` makes a new one",
-            3,
         )
     return [(name, partition) for name in names if name in there for partition in there[name].partitions]
 

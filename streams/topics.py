@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, ServiceUnavailable, UsageError
 from streams.settings import Settings
 from streams.unreachable import is_no_answer
 
@@ -83,7 +83,7 @@ class TopicReport:
 
 
 def create(settings: Settings, seconds: float = 10.0) -> list[TopicReport]:
-    """Create what is missing, then report on all; safe to repeat. Raises CommandFailed (3) where Kafka is away."""
+    """Create what is missing, then report on all; safe to repeat. Raises ServiceUnavailable where Kafka is away."""
     client = await_kafka(settings, seconds)
     there = client.list_topics(timeout=10).topics
     missing = [
@@ -96,8 +96,8 @@ def create(settings: Settings, seconds: float = 10.0) -> list[TopicReport]:
             done.result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
-                code = 3 if is_no_answer(error.args[0]) else 1
-                raise CommandFailed(f"topic {name} can't be created: {error.args[0].str()}", code) from None
+                message = f"topic {name} can't be created: {error.args[0].str()}"
+                raise (ServiceUnavailable if is_no_answer(error.args[0]) else LookalikeError)(message) from None
     _await_seen(client, [each.topic for each in missing], seconds)
     return check(settings, client)
 
@@ -126,9 +126,9 @@ def check(settings: Settings, client: AdminClient | None = None) -> list[TopicRe
 
 
 def await_topics(settings: Settings, *names: str, seconds: float = 10.0) -> None:
-    """Wait a while for topics to be created, by whoever starts everything at once; CommandFailed (2) where they lack.
+    """Wait a while for topics to be created, by whoever starts everything at once; UsageError where they lack.
 
-    Raises CommandFailed (3) where Kafka is away.
+    Raises ServiceUnavailable where Kafka is away.
     """
     client, deadline = await_kafka(settings), time.monotonic() + seconds
     while True:
@@ -137,7 +137,7 @@ def await_topics(settings: Settings, *names: str, seconds: float = 10.0) -> None
         if not missing:
             return
         if time.monotonic() > deadline:
-            raise CommandFailed(f"topic {missing[0]} is missing; `lookalike topics create` creates it", 2)
+            raise UsageError(f"topic {missing[0]} is missing; `lookalike topics create` creates it")
         time.sleep(0.2)
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.logging_setup import set_up_log
 
 from . import (
@@ -72,7 +72,7 @@ def main() -> None:
     try:
         with ground(quick=chosen.quick, backlog=chosen.backlog or (10_000 if chosen.quick else 100_000)) as bench:
             figures = [figure for part in parts for figure in PARTS[part](bench)]
-    except (Failed, CommandFailed) as failure:
+    except (Failed, LookalikeError) as failure:
         sys.exit(f"bench: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)

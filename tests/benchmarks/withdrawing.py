@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import quantiles
 
-from streams.errors import CommandFailed
+from streams.errors import NotFound
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.milvus.client import connect
@@ -85,9 +85,7 @@ def _take_down(settings: Settings, listing_id: str, done: Callable[[], bool]) ->
 def _hidden(asker: Asker, listing_id: str) -> bool:
     try:
         asker.by_listing(listing_id, SearchOptions(k=1))
-    except CommandFailed as failure:
-        if failure.code != 1:
-            raise
+    except NotFound:
         return True
     return False
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from schemas.listing import ListingEvent
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from workers.demo.catalogue import BUNDLED, assorted, catalogue, changed, repriced
 from workers.demo.sale import plan
 
@@ -46,16 +46,14 @@ def test_each_run_invents_the_same(bundled: list[ListingEvent]) -> None:
 @pytest.mark.parametrize(("count", "words"), [(0, "no JPEG, PNG or WebP"), (9, "only 9 pictures")])
 def test_too_few_pictures(tmp_path: Path, count: int, words: str) -> None:
     """One line that says what is there and what is needed; wrong usage."""
-    with pytest.raises(CommandFailed, match=words) as failed:
+    with pytest.raises(UsageError, match=words):
         catalogue(pictures(tmp_path, count))
-    assert failed.value.code == 2
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
     """It is named; wrong usage."""
-    with pytest.raises(CommandFailed, match=r"nowhere is not a folder") as failed:
+    with pytest.raises(UsageError, match=r"nowhere is not a folder"):
         catalogue(tmp_path / "nowhere")
-    assert failed.value.code == 2
 
 
 def test_a_change_is_the_whole_listing_at_a_higher_version(bundled: list[ListingEvent]) -> None:

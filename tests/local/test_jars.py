@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.settings import Settings
 from workers.local import jars
 
@@ -36,6 +36,6 @@ def test_others_are_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """What a repository gives in place of a pinned jar leaves nothing behind that a later start would take."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(jars, "pinned", lambda: {"another.jar": "0" * 64})
-    with pytest.raises(CommandFailed, match=r"Apache Kafka .* is another \(missing: another.jar; not expected: "):
+    with pytest.raises(LookalikeError, match=r"Apache Kafka .* is another \(missing: another.jar; not expected: "):
         jars.jars(Settings())
     assert not list((tmp_path / "lookalike" / "kafka").glob("[!l]*"))

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from servers import await_true, local_settings
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.local.crash_loops import not_well
 from workers.local.state import read_state, stop_leftovers, supervisor, take_lock, write_state
 from workers.local.supervised_process import Child, Process
@@ -102,9 +102,9 @@ def test_one_supervisor_per_data_folder(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         assert supervisor(settings) == other.pid
-        with pytest.raises(CommandFailed, match=rf"already up .*pid {other.pid}.*lookalike down") as refused:
+        with pytest.raises(LookalikeError, match=rf"already up .*pid {other.pid}.*lookalike down") as refused:
             take_lock(settings)
-        assert refused.value.code == 1
+        assert type(refused.value) is LookalikeError
         other.kill()
     assert supervisor(settings) is None
     take_lock(settings).close()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def audit_subject(settings: Settings, model: str | None) -> "Subject":
     """The collections and the consumer group of the live model, or of the model `model`.
 
-    Raises CommandFailed: 1 if nothing is indexed yet, 2 for a model that has no collection.
+    Raises LookalikeError if nothing is indexed yet, UsageError for a model that has no collection.
     """
     from streams.groups import index_group
     from workers.milvus.client import connect
@@ -23,8 +23,8 @@ def audit_subject(settings: Settings, model: str | None) -> "Subject":
     client = connect(settings)
     found = live(client, settings) if model is None else collection_names(settings, model)
     if found is None:
-        raise CommandFailed("nothing is indexed yet; start a worker with `lookalike worker index`")
+        raise LookalikeError("nothing is indexed yet; start a worker with `lookalike worker index`")
     if model is not None and not exists(client, found):
-        raise CommandFailed(f"there is no collection {found.listings}; a model id is name@hash12", 2)
+        raise UsageError(f"there is no collection {found.listings}; a model id is name@hash12")
     hash12 = found.model_id.rpartition("@")[2]
     return Subject(settings, Store(client, found), index_group(settings, hash12))

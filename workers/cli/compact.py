@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.cli.output import JsonOption, settings_of, show
 
 
@@ -24,11 +24,11 @@ def compact(
 
     folder = interactions_folder(settings_of(context))
     if not folder.is_dir():
-        raise CommandFailed(f"{folder} is not there: nothing was recorded")
+        raise LookalikeError(f"{folder} is not there: nothing was recorded")
     try:
         merged = merge(folder, fewest=2, only=day)
     except OSError as error:
-        raise CommandFailed(f"{error}; nothing is lost, the files are as they were") from error
+        raise LookalikeError(f"{error}; nothing is lost, the files are as they were") from error
     files = sum(1 for _ in data_files(folder, day, day))
     lines = f"{merged} files were merged; there are {files} now" if merged else f"nothing to merge in {files} files"
     show({"merged": merged, "files": files}, as_json=as_json, page=lambda: lines)

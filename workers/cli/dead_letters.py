@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.errors import BadMessage, CommandFailed
+from streams.errors import BadMessage, LookalikeError, NotFound, ServiceUnavailable, UsageError
 from streams.terminal_text import cell
 from workers.cli.output import JsonOption, Page, Progress, settings_of, show, table
 
@@ -87,7 +87,7 @@ def show_letter(
         default=None,
     )
     if found is None:
-        raise CommandFailed(f"there is no dead letter of {source}; `lookalike dead-letters list` shows what there is")
+        raise NotFound(f"there is no dead letter of {source}; `lookalike dead-letters list` shows what there is")
     letter, value = found, found.record.value
     images = _images(letter)
     document: dict[str, Any] = {
@@ -134,7 +134,7 @@ def replay(
     from streams.replay import replay as replay_letters
 
     if sum(map(bool, (places, reason, every))) != 1:
-        raise CommandFailed("give one of: TOPIC:PARTITION:OFFSET of one or more letters, --reason REASON, --all", 2)
+        raise UsageError("give one of: TOPIC:PARTITION:OFFSET of one or more letters, --reason REASON, --all")
     settings, wanted, unknown = settings_of(context), set(places or ()), set(places or ())
 
     def asked_for(letter: "StoredDeadLetter") -> bool:
@@ -145,14 +145,15 @@ def replay(
     first = next(chosen, None)  # by then the topic was read once
     if unknown:
         line = f"there is no dead letter of {', '.join(sorted(unknown))}; nothing was replayed"
-        raise CommandFailed(f"{line}; `lookalike dead-letters list` shows what there is")
+        raise NotFound(f"{line}; `lookalike dead-letters list` shows what there is")
     with Progress("letters") as progress:
         letters = chain(() if first is None else (first,), chosen)
         told = replay_letters(settings, letters, dry_run=dry_run, progress=progress.show)
     document = {**told.document(), "dry_run": dry_run}
     show(document, as_json=as_json, page=lambda: _told(document))
     if told.failed:
-        raise CommandFailed(f"{told.failed} events were not confirmed: {told.errors[0]}", 1 if told.refused else 3)
+        message = f"{told.failed} events were not confirmed: {told.errors[0]}"
+        raise LookalikeError(message) if told.refused else ServiceUnavailable(message)
     if told.not_replayable:
         raise typer.Exit(1)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Page, settings_of, show, table, titled
 
@@ -28,7 +28,7 @@ def erase(
     """
     settings = settings_of(context)
     if (listing is None) == (user is None):
-        raise CommandFailed("give one of: --listing ID, --user ID", 2)
+        raise UsageError("give one of: --listing ID, --user ID")
     if user is not None:
         _erase_user(settings, user, yes=yes, as_json=as_json)
         return
@@ -44,10 +44,10 @@ def erase(
 
 def _erase_user(settings: Settings, user: str, *, yes: bool, as_json: bool) -> None:
     if not user:
-        raise CommandFailed("--user: an id", 2)
+        raise UsageError("--user: an id")
     if not yes:
         if not sys.stdin.isatty():
-            raise CommandFailed("this can't be undone: say --yes", 2)
+            raise UsageError("this can't be undone: say --yes")
         typer.confirm("Remove all that is recorded of this user? It can't be undone.", abort=True, err=True)
     from workers.interactions.erasure import erase_user
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.evaluation_report import Protocol, Report
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.redaction import redacted
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
@@ -110,11 +110,11 @@ def _progress(word: str, total: int | None) -> "Iterator[ReportProgress]":
 def _check(compare: tuple[str, str] | None, sample: int | None, html: Path | None) -> None:
     """Now, not after the work."""
     if compare and compare[0] == compare[1]:
-        raise CommandFailed(f"--compare {compare[0]} with itself: two models are wanted", 2)
+        raise UsageError(f"--compare {compare[0]} with itself: two models are wanted")
     if sample is not None:
-        raise CommandFailed("--sample goes with --protocol index; of the shelves shown all are told", 2)
+        raise UsageError("--sample goes with --protocol index; of the shelves shown all are told")
     if html is not None and (html.is_dir() or not os.access(html.parent, os.W_OK)):
-        raise CommandFailed(f"--html {html} can't be written: name a file in a folder that is there and yours", 2)
+        raise UsageError(f"--html {html} can't be written: name a file in a folder that is there and yours")
 
 
 def _last_look(settings: Settings) -> "RoundResult | None":
@@ -128,7 +128,7 @@ def _last_look(settings: Settings) -> "RoundResult | None":
     try:
         with Store(folder(settings)) as store:
             return last_result(store)
-    except CommandFailed as damaged:  # the report is of what is recorded, and needs none of it
+    except LookalikeError as damaged:  # the report is of what is recorded, and needs none of it
         say(f"without what the decision found last: {damaged}")
         return None
 
@@ -141,4 +141,4 @@ def _write(file: Path, report: Report, look: "RoundResult | None") -> None:
     try:
         atomic_write.write_text(file, html_page(report, look), durable=False)
     except OSError as error:
-        raise CommandFailed(f"--html {file} can't be written: {error.strerror}") from None
+        raise LookalikeError(f"--html {file} can't be written: {error.strerror}") from None

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, ServiceUnavailable, SlowDown
 from workers.cli.output import JsonOption, settings_of, show
 
 
@@ -17,22 +17,21 @@ def fill_holes(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     from confluent_kafka import KafkaException
 
-    from streams.errors import SlowDown
     from workers.interactions.layout import interactions_folder
     from workers.recorder.backfill import fill_gaps as fill
 
     settings = settings_of(context)
     folder = interactions_folder(settings)
     if not folder.is_dir():
-        raise CommandFailed(f"{folder} is not there: nothing was recorded")
+        raise LookalikeError(f"{folder} is not there: nothing was recorded")
     try:
         found = fill(settings)
     except OSError as error:
-        raise CommandFailed(f"{error}; whole batches are in place, ask again for the rest") from error
+        raise LookalikeError(f"{error}; whole batches are in place, ask again for the rest") from error
     except (SlowDown, KafkaException) as error:
-        raise CommandFailed(f"{error}; whole batches are in place, ask again for the rest", 3) from error
+        raise ServiceUnavailable(f"{error}; whole batches are in place, ask again for the rest") from error
     document = {"holes": [asdict(each.gap) | {"filled": each.filled, "lost": each.lost} for each in found]}
     lines = "\n".join(f"{each.gap}: {each.filled} recorded again, {each.lost} lost" for each in found)
     show(document, as_json=as_json, page=lambda: lines or "no hole between the recorded files")
     if lost := sum(each.lost for each in found):
-        raise CommandFailed(f"{lost} offsets are lost: Kafka no longer has them, and no file in {folder} does")
+        raise LookalikeError(f"{lost} offsets are lost: Kafka no longer has them, and no file in {folder} does")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.groups import list_groups, topics_of
 from streams.lag import PartitionLag, TotalLag, total_lag
 from streams.lag import lag as lag_of
@@ -57,11 +57,11 @@ def lag(
 
 
 def _check_groups(settings: Settings, wanted: list[str]) -> None:
-    """A group that nobody knows has no lag of 0; raises CommandFailed (2) for the first of them."""
+    """A group that nobody knows has no lag of 0; raises UsageError for the first of them."""
     there = list_groups(await_kafka(settings)) if wanted else []
     if unknown := [each for each in wanted if each not in there]:
         ours = ", ".join(each for each in there if topics_of(settings, each)) or "none"
-        raise CommandFailed(f"there is no group {unknown[0]}; of ours there are: {ours}", 2)
+        raise UsageError(f"there is no group {unknown[0]}; of ours there are: {ours}")
 
 
 def _lag_page(found: list[PartitionLag], total: TotalLag) -> Page:

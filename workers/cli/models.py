@@ -4,7 +4,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from workers.cli.output import JsonOption, settings_of, show
 
 app = typer.Typer(help="Look at models.", no_args_is_help=True)
@@ -39,11 +39,11 @@ def recipe(
     from workers.models.loading import load_siglip
 
     if decode not in ("draft", "full"):
-        raise CommandFailed("--decode is draft or full", 2)
+        raise UsageError("--decode is draft or full")
     if several not in ("mean", "first_good"):
-        raise CommandFailed("--several is mean or first_good", 2)
+        raise UsageError("--several is mean or first_good")
     if profiles not in ("srgb", "ignored"):
-        raise CommandFailed("--profiles is srgb or ignored", 2)
+        raise UsageError("--profiles is srgb or ignored")
     folder = find_model(model or settings_of(context).model)
     found = read_recipe(
         folder,

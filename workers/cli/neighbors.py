@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.currency import price
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.takedown_follower import TakedownFollower
 from workers.cli.output import JsonOption, settings_of, show, table
 
@@ -39,9 +39,9 @@ def neighbors(
     Example: lookalike neighbors m81237 -k 5 --category fashion/shoes --max-price 5000 --currency JPY
     """
     if sum(given is not None for given in (listing_id, image, text)) != 1:
-        raise CommandFailed("give one of: a listing's id, --image FILE, --text WORDS", 2)
+        raise UsageError("give one of: a listing's id, --image FILE, --text WORDS")
     if max_price is not None and currency is None:
-        raise CommandFailed("--max-price needs --currency: prices in different currencies can't be compared", 2)
+        raise UsageError("--max-price needs --currency: prices in different currencies can't be compared")
     data = _read(image) if image is not None else b""
     settings = settings_of(context)
     follower = TakedownFollower(settings).start()  # reads what was taken down while the clients of Milvus are imported
@@ -94,4 +94,4 @@ def _read(image: Path) -> bytes:
     try:
         return image.read_bytes()
     except OSError as error:
-        raise CommandFailed(f"{image} can't be read: {error.strerror}", 2) from None
+        raise UsageError(f"{image} can't be read: {error.strerror}") from None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from confluent_kafka import KafkaException
 
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, LookalikeError, SlowDown
 from streams.file_permissions import keep_private
 from streams.local_files import unusable
 from streams.logging_setup import set_up_log
@@ -18,6 +18,7 @@ from streams.terminal_text import cell
 from workers.cli.extras import extra_of
 from workers.cli.lazy_commands import program_of
 from workers.cli.output import say
+from workers.process.exit_status import exit_status
 
 app = typer.Typer(
     name="lookalike",
@@ -61,7 +62,7 @@ def _version(wanted: bool) -> None:
     try:
         typer.echo(f"lookalike {version('lookalike')}")
     except PackageNotFoundError:
-        raise CommandFailed(
+        raise LookalikeError(
             "lookalike runs from its folder and is not installed, so its version is not known"
         ) from None
     raise typer.Exit
@@ -109,6 +110,6 @@ def run() -> None:
     except Broken as broken:
         say(f"lookalike: {cell(broken, 4_000)}")
         sys.exit(1)
-    except CommandFailed as failure:
+    except LookalikeError as failure:
         say(f"lookalike: {cell(failure, 4_000)}")
-        sys.exit(failure.code)
+        sys.exit(exit_status(failure))

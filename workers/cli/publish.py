@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from schemas.listing import ListingEvent
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.image_urls import why_not_fetchable
 from streams.listing_codec import why_invalid
 from streams.picture_folder import listings_of
@@ -56,7 +56,7 @@ def publish(
     Example: lookalike publish listings.jsonl
     """
     if bool(files) == bool(images):
-        raise CommandFailed("give files of listing events, or - for stdin, or --images DIR", 2)
+        raise UsageError("give files of listing events, or - for stdin, or --images DIR")
     settings = settings_of(context)
     rejected = _Rejected()
     passed_over: Counter[str] = Counter()
@@ -81,7 +81,7 @@ def publish(
         _say_passed_over(passed_over)
     show(document, as_json=as_json, page=lambda: _summary(delivered.published, rejected.count, delivered.failed))
     if delivered.failed:
-        raise CommandFailed(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", delivered.exit_code)
+        raise delivered.failure(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}")
     if rejected.count:
         raise typer.Exit(2)
 
@@ -99,7 +99,7 @@ def _say_passed_over(passed_over: Counter[str]) -> None:
 
 def _from_pictures(folder: Path, settings: Settings, passed_over: Counter[str]) -> Iterator[ListingEvent]:
     if not folder.is_dir():
-        raise CommandFailed(f"{folder} is not a folder", 2)
+        raise UsageError(f"{folder} is not a folder")
     root = folder.resolve()
     if not any(root.is_relative_to(allowed) for allowed in settings.image_roots):
         say(f"hint: workers read file:// pictures only below LOOKALIKE_IMAGE_ROOTS; theirs should hold {root}")
@@ -109,7 +109,7 @@ def _from_pictures(folder: Path, settings: Settings, passed_over: Counter[str]) 
         yield event
     if not found:
         _say_passed_over(passed_over)
-        raise CommandFailed(f"there is no JPEG, PNG or WebP below {folder}", 2)
+        raise UsageError(f"there is no JPEG, PNG or WebP below {folder}")
 
 
 def _from_files(files: Iterable[str], settings: Settings, rejected: _Rejected) -> Iterator[ListingEvent]:
@@ -121,7 +121,7 @@ def _from_files(files: Iterable[str], settings: Settings, rejected: _Rejected) -
             with Path(name).open("rb") as lines:
                 yield from _from_lines(name, lines, settings.image_buckets, rejected)
         except OSError as error:
-            raise CommandFailed(f"{name} can't be read: {error.strerror}", 2) from None
+            raise UsageError(f"{name} can't be read: {error.strerror}") from None
 
 
 def _from_lines(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.cli.audited_model import audit_subject
 from workers.cli.output import JsonOption, settings_of, show
 
@@ -29,4 +29,4 @@ def refetch(
     document = {"requested": len(told.requested), "listings": told.requested, "refused": told.refused}
     show(document, as_json=as_json, page=lambda: f"requested {len(told.requested)}")
     if told.refused:
-        raise CommandFailed("; ".join(f"{listing_id}: {why}" for listing_id, why in told.refused.items()))
+        raise LookalikeError("; ".join(f"{listing_id}: {why}" for listing_id, why in told.refused.items()))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 
 
 def schema(name: Annotated[str, typer.Argument(help="An event's name, such as listing-created.")]) -> None:
@@ -16,5 +16,5 @@ def schema(name: Annotated[str, typer.Argument(help="An event's name, such as li
     from schemas.registry import SCHEMAS, json_schema
 
     if name not in SCHEMAS:
-        raise CommandFailed(f"there is no schema {name}; there are {', '.join(SCHEMAS)}", 2)
+        raise UsageError(f"there is no schema {name}; there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(json_schema(name), indent=2, ensure_ascii=False))

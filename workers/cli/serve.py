@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from workers.cli.output import settings_of
 
 
@@ -54,9 +54,9 @@ def serve(
     Example: lookalike serve --port 29580 --per-seller 2 --min-score 0.3 --explore 0.02
     """
     if interleave and not anchor:
-        raise CommandFailed("--interleave needs --anchor: the collection or model to interleave with", 2)
+        raise UsageError("--interleave needs --anchor: the collection or model to interleave with")
     if explore + interleave > 1:
-        raise CommandFailed("--explore and --interleave together are at most 1: they are shares of all shelves", 2)
+        raise UsageError("--explore and --interleave together are at most 1: they are shares of all shelves")
     device = _one_of(device, "--device", "auto", "cpu", "cuda", "mps")
     explore_by = _one_of(explore_by, "--explore-by", "swap", "shuffle")
     settings = settings_of(context)

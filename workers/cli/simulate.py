@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, ServiceUnavailable, UsageError
 from streams.hash_key_pin import catalogue_key
 from streams.keyed_hash import read_hash_key
 from streams.publish import Delivered
@@ -58,7 +58,7 @@ def simulate(
 
     settings = settings_of(context)
     if interleaved + randomised > 1:
-        raise CommandFailed("--interleaved and --randomised are more than all shelves", 2)
+        raise UsageError("--interleaved and --randomised are more than all shelves")
     left_out = [each.strip() for each in without.split(",") if each.strip()]
     first_days = {name: int(day) for name, day in _pairs("--at", at).items()}
     setup = Setup(
@@ -88,15 +88,15 @@ def simulate(
     _tell(document, known.document(names) if known else None, truth, as_json=as_json)
     if document["failed"]:
         reason = next(error for each in delivered for error in each.errors)
-        code = 1 if any(each.refused for each in delivered) else 3
-        raise CommandFailed(f"{document['failed']} records were not confirmed: {reason}", code)
+        message = f"{document['failed']} records were not confirmed: {reason}"
+        raise LookalikeError(message) if any(each.refused for each in delivered) else ServiceUnavailable(message)
 
 
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise CommandFailed(f"--start {text}: a date is wanted, as in 2026-09-01", 2) from None
+        raise UsageError(f"--start {text}: a date is wanted, as in 2026-09-01") from None
 
 
 def _check_writable(file: Path) -> None:
@@ -104,7 +104,7 @@ def _check_writable(file: Path) -> None:
     try:
         file.touch()
     except OSError as error:
-        raise CommandFailed(f"--truth {file} can't be written: {error.strerror}", 2) from None
+        raise UsageError(f"--truth {file} can't be written: {error.strerror}") from None
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, float]:
@@ -115,7 +115,7 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, float]:
         try:
             found[name] = float(value)
         except ValueError:
-            raise CommandFailed(f"{option} {each}: NAME=NUMBER is wanted, as in bots=20", 2) from None
+            raise UsageError(f"{option} {each}: NAME=NUMBER is wanted, as in bots=20") from None
     return found
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, ServiceUnavailable
 from workers.cli.output import JsonOption, Page, fields, settings_of, show
 
 
@@ -21,7 +21,8 @@ def status(context: typer.Context, as_json: JsonOption = False) -> None:
     found = overview(settings_of(context))
     show(found, as_json=as_json, page=lambda: _status_page(found))
     if found["down"]:
-        raise CommandFailed("; ".join(found["down"]), 3 if found["away"] else 1)
+        message = "; ".join(found["down"])
+        raise ServiceUnavailable(message) if found["away"] else LookalikeError(message)
 
 
 def _status_page(found: dict[str, Any]) -> Page:

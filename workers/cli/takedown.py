@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.takedown import Kind
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Page, settings_of, show, table
 
@@ -34,14 +34,14 @@ def takedown(
     asked: dict[Kind, str | None] = {"listing": listing, "seller": seller, "image": image}
     given = [(kind, value) for kind, value in asked.items() if value is not None]
     if len(given) != (0 if listed else 1):
-        raise CommandFailed("give one of: --listing ID, --seller ID, --image HASH|FILE, --list", 2)
+        raise UsageError("give one of: --listing ID, --seller ID, --image HASH|FILE, --list")
     if listed:
         _list(settings, as_json=as_json)
         return
     kind, value = given[0]
     value = _image_hash(value) if kind == "image" else value
     if not value or not value.isprintable() or len(value) > (128 if kind != "image" else 64):
-        raise CommandFailed(f"--{kind}: 1 to 128 visible characters", 2)
+        raise UsageError(f"--{kind}: 1 to 128 visible characters")
     from workers.operations.takedown import take_down
     from workers.operations.takedown import undo as undo_takedown
 
@@ -81,4 +81,4 @@ def _image_hash(value: str) -> str:
     try:
         return hash_images([Path(value).read_bytes()])
     except OSError as error:
-        raise CommandFailed(f"--image: {value} is no hash, and no file that can be read: {error.strerror}", 2) from None
+        raise UsageError(f"--image: {value} is no hash, and no file that can be read: {error.strerror}") from None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.settings import Settings
 from workers.cli.output import JsonOption, Page, settings_of, show, table
 
@@ -31,7 +31,7 @@ def triggers(
 
     settings = settings_of(context)
     if request is not None and not request.strip():
-        raise CommandFailed("--request: say why, in a few words", 2)
+        raise UsageError("--request: say why, in a few words")
     rules = read_policy(settings)
     anew = request is not None or dry_run
     told = _look(settings, rules, request, dry=dry_run) if anew else _last(settings)

@@ -25,7 +25,7 @@ from typing import Any, Self, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.errors import Broken, CommandFailed
+from streams.errors import Broken, LookalikeError
 from streams.local_files import local_file
 from workers.decision.signals import Source
 
@@ -94,7 +94,7 @@ _COLUMNS = "source, model, anchor, day, measures, strata, codes, vals, digest"
 class Store:
     """Closed days, decisions and what was last found, in one SQLite file; each write is on the disk when it returns.
 
-    Raises CommandFailed, also at the end of its `with`: 2 for a damaged file, 1 for one that can't be read or written.
+    Raises UsageError for a damaged file, LookalikeError for one that can't be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +121,7 @@ class Store:
     def exclusive(self) -> Iterator[None]:
         """One process at a time decides; the lock goes with the process that holds it.
 
-        Raises CommandFailed (1) where another one has not ended within `WAIT_SECONDS`.
+        Raises LookalikeError where another one has not ended within `WAIT_SECONDS`.
         """
         deadline = time.monotonic() + WAIT_SECONDS
         with local_file(self._folder / "lock", "remove it"):
@@ -129,7 +129,7 @@ class Store:
         with file as lock:
             while not _taken(lock):
                 if time.monotonic() > deadline:
-                    raise CommandFailed(f"another process is deciding in {self._folder}; try again when it has ended")
+                    raise LookalikeError(f"another process is deciding in {self._folder}; try again when it has ended")
                 time.sleep(0.05)
             yield
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.listing_codec import why_invalid
 from streams.local_files import local_file
 from streams.settings import Settings
@@ -68,7 +68,7 @@ def folder(settings: Settings) -> Folder:
 
 
 def read_policy(settings: Settings) -> RetrainPolicy:
-    """The rules as they are now; raises CommandFailed (exit 2) for a file that can't be read, naming what is wrong."""
+    """The rules as they are now; raises UsageError for a file that can't be read, naming what is wrong."""
     place = folder(settings)
     file = place / FILE
     try:
@@ -76,5 +76,5 @@ def read_policy(settings: Settings) -> RetrainPolicy:
             content = file.read_bytes() if file.exists() else b"{}"
         rules = RetrainPolicy.model_validate_json(content)
     except ValidationError as error:
-        raise CommandFailed(f"{file}: {why_invalid(error)}", 2) from None
+        raise UsageError(f"{file}: {why_invalid(error)}") from None
     return rules.model_copy(update={"stop": True}) if (place / STOP).exists() else rules

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from schemas.retrain_request import RetrainRequested
 from streams.clients import await_kafka, producer
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import LookalikeError, SlowDown
 from streams.event_time import not_ahead
 from streams.refusals import delivery_failure, is_refused
 from streams.settings import Settings
@@ -86,16 +86,16 @@ class RetrainLog:
         self._settings = settings
 
     def requested(self) -> list[RetrainRequested]:
-        """As `read_requests`. Raises CommandFailed: 3 if Kafka is away, 1 without the topic."""
+        """As `read_requests`. Raises ServiceUnavailable if Kafka is away, LookalikeError without the topic."""
         name = self._settings.named(RETRAIN)
         if name not in await_kafka(self._settings).list_topics(timeout=10).topics:
-            raise CommandFailed(f"topic {name} is missing; `lookalike topics create` creates it")
+            raise LookalikeError(f"topic {name} is missing; `lookalike topics create` creates it")
         return list(read_requests(self._settings))
 
     def publish_missing(self, requests: list[RetrainRequested]) -> list[RefusedRequest]:
         """As `RequestLog`.
 
-        Raises CommandFailed (3) if Kafka is unavailable, SlowDown if it stops answering, Broken if it will never take
+        Raises ServiceUnavailable if Kafka is unavailable, SlowDown if it stops answering, Broken if it will never take
         them.
         """
         await_kafka(self._settings)

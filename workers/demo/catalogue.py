@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.listing import ListingEvent
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.picture_folder import listings_of
 
 BUNDLED = Path(__file__).parent / "pictures"
@@ -22,15 +22,15 @@ _CONDITIONS = ("new", "like new", "used")
 
 
 def catalogue(folder: Path) -> list[ListingEvent]:
-    """Every picture below `folder` as a listing; raises CommandFailed (2) where there are too few."""
+    """Every picture below `folder` as a listing; raises UsageError where there are too few."""
     if not folder.is_dir():
-        raise CommandFailed(f"{folder} is not a folder", 2)
+        raise UsageError(f"{folder} is not a folder")
     found = [_dressed(event) for event in listings_of(folder.resolve(), Counter(), version=_now())]
     if not found:
-        raise CommandFailed(f"there is no JPEG, PNG or WebP below {folder}", 2)
+        raise UsageError(f"there is no JPEG, PNG or WebP below {folder}")
     if len(found) < FEWEST:
-        raise CommandFailed(
-            f"only {len(found)} pictures below {folder}; the demo needs {FEWEST} to have neighbours to show", 2
+        raise UsageError(
+            f"only {len(found)} pictures below {folder}; the demo needs {FEWEST} to have neighbours to show"
         )
     return found
 

@@ -5,7 +5,7 @@ import time
 from confluent_kafka import KafkaException
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.groups import hash_of, our_groups
 from streams.lag import lag
 from streams.settings import Settings
@@ -21,7 +21,7 @@ def wait_until_indexed(
 ) -> float:
     """Wait until the lag of `events` published events is 0; the seconds that it took.
 
-    Raises CommandFailed (1) with the worker's log file where it does not fall any more.
+    Raises LookalikeError with the worker's log file where it does not fall any more.
     """
     started = moved = time.monotonic()
     least = events
@@ -30,7 +30,7 @@ def wait_until_indexed(
         if left is not None and left < least:
             least, moved = left, now
         if now - moved > stalled_after:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"the index worker has finished nothing for {stalled_after:.0f} s, with {least} of {events} events "
                 f"to go; see {log_file(settings, 'index-1')}"
             )

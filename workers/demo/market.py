@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from schemas.listing import ListingEvent
-from streams.errors import CommandFailed
 from streams.publish import Publisher
 from streams.settings import Settings
 from workers.demo.console import Console
@@ -29,7 +28,7 @@ class Market:
     def publish(self, events: Sequence[ListingEvent]) -> tuple[ReportedOutcomes, float]:
         """Publish, and wait until all is worked off; what was told of it, and the seconds from first to last.
 
-        Raises CommandFailed where Kafka does not confirm, or where the worker does not get on.
+        Raises LookalikeError where Kafka does not confirm, or where the worker does not get on.
         """
         started, before = time.monotonic(), self._publisher.delivered.published
         for event in events:
@@ -37,9 +36,7 @@ class Market:
             self.voice.live(f"{self._publisher.delivered.published - before} of {len(events)} published")
         delivered = self._publisher.close()
         if delivered.failed:
-            raise CommandFailed(
-                f"{delivered.failed} events were not confirmed: {delivered.errors[0]}", delivered.exit_code
-            )
+            raise delivered.failure(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}")
         confirmed = delivered.published - before
         self.voice.note(f"{confirmed} events confirmed by Kafka after {time.monotonic() - started:.2f} s")
         wait_until_indexed(self.settings, len(events), self.voice)

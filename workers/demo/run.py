@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.errors import CommandFailed
+from streams.errors import ServiceUnavailable, UsageError
 from streams.redaction import shown_address
 from streams.settings import Settings
 from workers.demo.catalogue import BUNDLED, catalogue
@@ -33,7 +33,7 @@ class Demo:
 
 
 def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Console, *, keep: bool) -> Demo:
-    """The whole demo; CommandFailed where a step can't be done. Nothing runs on afterwards unless it is kept."""
+    """The whole demo; LookalikeError where a step can't be done. Nothing runs on afterwards unless it is kept."""
     clock = Clock()
     ours = demo_settings(settings, images or BUNDLED)
     if gallery is not None:
@@ -59,7 +59,7 @@ def run(settings: Settings, images: Path | None, gallery: Path | None, voice: Co
         with clock.step("gallery"), voice.waiting("drawing"):
             state = overview(ours)
             if state["down"]:
-                raise CommandFailed("; ".join(state["down"]), 3)
+                raise ServiceUnavailable("; ".join(state["down"]))
             tour.count(state)
             drawn = page(told_as_gallery(tour, summarise(tour, state, memory, clock, target, kept=keep)))
             _write(target, drawn)
@@ -92,11 +92,11 @@ def _require_place(gallery: Path) -> None:
     """Said now, not after a minute."""
     if gallery.is_dir() or not gallery.parent.is_dir():
         what = "is a folder" if gallery.is_dir() else f"can't be written: there is no folder {gallery.parent}"
-        raise CommandFailed(f"{gallery} {what}; give a file for the gallery", 2)
+        raise UsageError(f"{gallery} {what}; give a file for the gallery")
 
 
 def _write(gallery: Path, text: str) -> None:
     try:
         gallery.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CommandFailed(f"{gallery} can't be written: {error.strerror}", 2) from None
+        raise UsageError(f"{gallery} can't be written: {error.strerror}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.settings import Settings
 from workers.local.detach import start_detached, stop
 from workers.local.ports import free_port
@@ -25,11 +25,11 @@ _MARK = ".lookalike-demo"
 def demo_settings(settings: Settings, pictures: Path) -> Settings:
     """The user's settings, with every place and address replaced by the demo's own; the model stays as chosen.
 
-    Raises CommandFailed (2) for pictures in the folder that the demo is going to wipe.
+    Raises UsageError for pictures in the folder that the demo is going to wipe.
     """
     data = settings.data / "demo"
     if pictures.resolve().is_relative_to(data.resolve()):
-        raise CommandFailed(f"{pictures} is in {data}, which the demo wipes; move the pictures elsewhere", 2)
+        raise UsageError(f"{pictures} is in {data}, which the demo wipes; move the pictures elsewhere")
     return settings.model_copy(
         update={
             "kafka": f"127.0.0.1:{free_port()}",
@@ -46,17 +46,17 @@ def demo_settings(settings: Settings, pictures: Path) -> Settings:
 def clear(settings: Settings) -> None:
     """An empty folder for the demo, whatever an earlier one has left.
 
-    Raises CommandFailed (1) where a kept demo is still up, and where the folder is not a demo's: it is left alone.
+    Raises LookalikeError where a kept demo is still up, and where the folder is not a demo's: it is left alone.
     """
     folder = settings.data
     if supervisor(settings) is not None:
-        raise CommandFailed(
+        raise LookalikeError(
             f"a demo is still up in {folder}; stop it with `{program()} --data {shlex.quote(str(folder))} down`"
         )
     try:
         if folder.is_dir() and any(folder.iterdir()):
             if not (folder / _MARK).exists():
-                raise CommandFailed(
+                raise LookalikeError(
                     f"{folder} is in the way: the demo would wipe it, and it was not made by a demo; "
                     "move it, or choose another folder with LOOKALIKE_DATA"
                 )
@@ -65,7 +65,7 @@ def clear(settings: Settings) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _MARK).touch()
     except OSError as error:
-        raise CommandFailed(
+        raise LookalikeError(
             f"{error.filename or folder} can't be written: {error.strerror or error}; "
             "put that right, or choose another folder with LOOKALIKE_DATA"
         ) from None

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.listing import ListingEvent
 from streams.dead_letters import count_by_reason, read_dead_letters
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.demo.catalogue import FEWEST, assorted, changed, repriced
 from workers.demo.figures import ReportedOutcomes
 from workers.demo.market import Market
@@ -35,7 +35,7 @@ class Tour:
     sales: list[Shelf] = field(default_factory=list)
 
     def index(self) -> None:
-        """Publish every listing and wait until all can be found; CommandFailed where too few can."""
+        """Publish every listing and wait until all can be found; LookalikeError where too few can."""
         market = self.market
         self.indexing, self.indexing_seconds = market.publish(self.listings)
         done = {each.listing_id for each in self.indexing.first if each.outcome == "indexed"}
@@ -51,7 +51,7 @@ class Tour:
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.dead_letters.items())
             market.voice.note(f"{refused} can't be used and are dead letters now: {reasons}")
         if len(done) < FEWEST:
-            raise CommandFailed(f"only {len(done)} pictures could be indexed; the demo needs {FEWEST}")
+            raise LookalikeError(f"only {len(done)} pictures could be indexed; the demo needs {FEWEST}")
 
     @property
     def rate(self) -> float:

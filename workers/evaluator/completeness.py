@@ -19,7 +19,7 @@ def complete_until(settings: Settings, folder: Path, now: datetime) -> datetime 
 
     A clock of events, as in stream processing a watermark: the newest event, or `now`, or the newest event of a
     partition that is not read to its end, whichever is earliest. So a backlog that is read in an hour closes its days
-    in their order, each when it is whole, and a recorder that stands still closes none. Raises CommandFailed (exit 3)
+    in their order, each when it is whole, and a recorder that stands still closes none. Raises ServiceUnavailable
     where Kafka is away.
     """
     unread = {each.partition for each in lag(settings, [settings.named(RECORD)]) if each.lag}

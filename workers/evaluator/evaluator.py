@@ -70,7 +70,7 @@ class Evaluator:
     def round(self) -> Report | None:
         """Measure, and decide where a day has become whole; None where nothing is recorded yet.
 
-        Raises SlowDown or CommandFailed (3) where Kafka is away: the next round does what this one could not.
+        Raises SlowDown or ServiceUnavailable where Kafka is away: the next round does what this one could not.
         """
         now = Snapshot.take(self._folder, self._settings.named(INTERACTIONS))
         told = reach(self._folder)

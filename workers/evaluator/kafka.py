@@ -21,7 +21,7 @@ def oldest_due_age(found: Iterable[PartitionLag]) -> float | None:
 
 
 class KafkaStatus:
-    """Asked anew each time; every method raises CommandFailed (exit 3) where Kafka is away."""
+    """Asked anew each time; every method raises ServiceUnavailable where Kafka is away."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from confluent_kafka import KafkaException
 
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, LookalikeError, ServiceUnavailable, SlowDown
 from streams.settings import Settings
 from streams.topics import INTERACTION_DEAD_LETTER, INTERACTIONS, REPORTS, RETRAIN, await_topics
 from workers.decision.evidence_store import Store
@@ -46,8 +46,8 @@ class EvaluatorOptions:
 def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
     """Run until SIGTERM or Ctrl-C, or with `once` for one round.
 
-    Raises CommandFailed: 1 where it can't go on, or another evaluator has this folder; 2 without the topics or for
-    rules that can't be read; 3 where Kafka is away at the start.
+    Raises LookalikeError if it can't go on, or if another evaluator has this folder; UsageError without the topics or
+    for rules that can't be read; ServiceUnavailable if Kafka is unavailable at the start.
     """
     stop = threading.Event()
 
@@ -61,12 +61,12 @@ def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lock = Lock.acquire(folder, LOCK)
     if lock is None:
-        raise CommandFailed(f"another evaluator measures {folder}; end it first")
+        raise LookalikeError(f"another evaluator measures {folder}; end it first")
     try:
         with Store(decide_folder(settings)) as store:
             _Rounds(settings, folder, store, chosen, stop).run()
     except Broken as broken:
-        raise CommandFailed(f"the evaluator stopped: {broken}") from broken
+        raise LookalikeError(f"the evaluator stopped: {broken}") from broken
     finally:
         lock.release()
     _log.info("ended")
@@ -110,9 +110,9 @@ class _Rounds:
     def _round(self) -> None:
         try:
             report = self._evaluator.round()
-        except (SlowDown, KafkaException, CommandFailed, FileNotFoundError) as error:
+        except (SlowDown, KafkaException, ServiceUnavailable, FileNotFoundError) as error:
             # Kafka or a file that was merged meanwhile: the next round finds it back. All else ends the process.
-            if self._chosen.once or (isinstance(error, CommandFailed) and error.code != _UNREACHABLE):
+            if self._chosen.once:
                 raise
             self._away = str(error)
             _log.warning("waiting", reason=self._away)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from schemas.fingerprint import Fingerprint
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from workers.images.decode import decode
 from workers.models.protocol import Encoder
 
@@ -21,7 +21,7 @@ _QUALITY = 92
 def fingerprint_of(encoder: Encoder) -> Fingerprint:
     """What this encoder makes of the picture and of the text, which is left out if it takes none; one call of each.
 
-    Raises CommandFailed (2) for a tokenizer that can't be loaded or a model whose vectors have no length, Broken where
+    Raises UsageError for a tokenizer that can't be loaded or a model whose vectors have no length, Broken where
     the device fails.
     """
     pixels = decode(draw(), encoder.recipe, max_pixels=_WIDTH * _HEIGHT)
@@ -29,10 +29,9 @@ def fingerprint_of(encoder: Encoder) -> Fingerprint:
     found = Fingerprint(picture, None if encoder.no_texts else encoder.encode_texts([TEXT])[0])
     for each, what in ((found.picture, "picture"), (found.text, "text")):
         if each is not None and not 0.99 < np.linalg.norm(each) < 1.01:
-            raise CommandFailed(
+            raise UsageError(
                 f"the model {encoder.recipe.model_id} gives no vector for the fixed {what} (its length is "
                 f"{np.linalg.norm(each):.3g}); use another checkpoint, or correct its config.json",
-                2,
             )
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 from confluent_kafka import KafkaException
 
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import LookalikeError, SlowDown
 from streams.lag import PartitionLag, lag
 from streams.settings import Settings
 from workers.indexer import metrics
@@ -39,7 +39,7 @@ class LagMonitor:
             number, places = self._assignment.number, self._assignment.partitions
             try:
                 found = await asyncio.to_thread(lag, self._settings, [self._group], places) if places else []
-            except (CommandFailed, SlowDown, KafkaException) as away:
+            except (LookalikeError, SlowDown, KafkaException) as away:
                 _log.info("lag_not_known", error=str(away))
                 found = []
             if number == self._assignment.number:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.lag import Commit
 from streams.log_identity import Identity, Mark, difference, leader_epochs, marks_at, topic_ids
 from streams.settings import Settings
@@ -75,7 +75,7 @@ class Lineage:
     def adopt(self, wanted: Iterable[_Number]) -> dict[_Number, Commit]:
         """The group's commits of these partitions, each with the identity of the present log.
 
-        Raises CommandFailed (2) if a log or the store is another; CommandFailed (3), SlowDown and KafkaException if a
+        Raises UsageError if a log or the store is another; ServiceUnavailable, SlowDown and KafkaException if a
         service is unavailable: then nothing is known.
         """
         client = await_kafka(self._settings)
@@ -84,7 +84,7 @@ class Lineage:
         ids, found = _read_current(self._settings, client, places)
         others = _foreign([place for place in places if place.has_progress], ids, found)
         if why := lineage_problem(places, others, self._store, self._group):
-            raise CommandFailed(why, 2)
+            raise UsageError(why)
         adopted = {
             place.topic_partition: Commit(place.committed, self._adopted(place, ids, found))
             for place in places
@@ -99,10 +99,9 @@ class Lineage:
         Raises as `adopt`.
         """
         if (store := self._read_store()) != self._store:
-            raise CommandFailed(
+            raise UsageError(
                 f"the collections are not those that group {self._group} writes to (their ids are {store}, and were "
                 f"{self._store}): they were dropped and made anew, or restored from a backup; {REBUILD}",
-                2,
             )
         client, wanted = await_kafka(self._settings), sorted(now)
         epochs = leader_epochs(client, wanted)
@@ -119,7 +118,7 @@ class Lineage:
         ids = topic_ids(client, {place.topic for place in places})
         found = _read_current(self._settings, client, moved)[1] if moved else {}
         if why := lineage_problem(places, _foreign(places, ids, found), self._store, self._group):
-            raise CommandFailed(why, 2)
+            raise UsageError(why)
         self._epochs, self._before = epochs, now
 
     def _adopted(self, place: PartitionOffsets, ids: Mapping[str, str], found: _Found) -> Identity:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import KafkaException
 
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import ServiceUnavailable, SlowDown
 from workers.indexer.assignment import Assignment
 from workers.indexer.lineage import Lineage
 
@@ -40,11 +40,8 @@ class LineageWatch:
             self._assigned.clear()
             try:
                 await self._check()
-            except (SlowDown, KafkaException) as away:
+            except (SlowDown, KafkaException, ServiceUnavailable) as away:
                 _log.info("lineage_not_known", error=str(away))
-            except CommandFailed as failure:
-                if failure.code != _AWAY:
-                    self._fail(failure)
             except Exception as error:  # noqa: BLE001 - Faust would restart the task
                 self._fail(error)
 

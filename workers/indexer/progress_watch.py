@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, LookalikeError, SlowDown
 from streams.lag import lag
 from streams.settings import Settings
 from streams.topics import RETRY
@@ -61,7 +61,7 @@ class ProgressWatch:
         """
         try:
             partitions = lag(self._settings, [self._group])
-        except (CommandFailed, SlowDown, KafkaException):
+        except (LookalikeError, SlowDown, KafkaException):
             return 0
         assigned = self._assignment.partitions
         delayed_topic = self._settings.named(RETRY) if self._delayed.paused else None

@@ -16,7 +16,7 @@ import structlog
 
 from schemas.fingerprint import Fingerprint
 from streams.clients import await_kafka
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, CollectionGone, LookalikeError, SlowDown, UsageError
 from streams.groups import index_group
 from streams.hash_key_pin import catalogue_key
 from streams.redaction import shown_address
@@ -52,9 +52,9 @@ _log = structlog.get_logger(__name__)
 def run_worker(settings: Settings, options: IndexerOptions) -> None:
     """Run until SIGTERM or Ctrl-C, then stop cleanly.
 
-    Raises CommandFailed: 2 for a model or a hash key that can't be used, an encoder other than the one that filled the
-    collection, or topics that differ, 3 for services that are
-    away, 1 for a failure on the way (the supervisor starts the worker again).
+    Raises UsageError for a model or a hash key that can't be used, an encoder other than the one that filled the
+    collection, or topics that differ, ServiceUnavailable for services that are unavailable, LookalikeError for a later
+    failure (the supervisor starts the worker again).
     """
     _check_topics(settings)
     catalogue_key(settings, make=True)
@@ -83,10 +83,10 @@ def run_with(
         settings.data.mkdir(parents=True, exist_ok=True)
         asyncio.run(_run(settings, options, encoder, store, lineage))
     except (Broken, SlowDown) as broken:
-        raise CommandFailed(f"the index worker stopped: {broken}") from broken
+        raise LookalikeError(f"the index worker stopped: {broken}") from broken
     except OSError as error:
         where = error.filename or settings.data
-        raise CommandFailed(f"the index worker can't use {where}: {error.strerror or error}") from error
+        raise LookalikeError(f"the index worker can't use {where}: {error.strerror or error}") from error
 
 
 def _require_store(settings: Settings, model_id: str, group: str) -> None:
@@ -98,19 +98,18 @@ def _require_store(settings: Settings, model_id: str, group: str) -> None:
     begun = [place for place in read_partition_offsets(await_kafka(settings), settings, group) if place.has_progress]
     if begun:
         first = begun[0]
-        raise CommandFailed(
+        raise UsageError(
             f"Milvus at {shown_address(settings.milvus)} lacks {collections.listings} or {collections.tombstones}, "
             f"which group {group} has written to: it has read {first.topic} partition {first.partition} up to "
             f"{first.committed}. They were dropped, or LOOKALIKE_MILVUS is not where they are; nothing was made; if "
             f"they are gone, {REBUILD}",
-            2,
         )
 
 
 def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: Fingerprint | None = None) -> Store:
     """The store of a model's collections, created if they are missing; warns if another model is live.
 
-    Raises CommandFailed: 2 if another encoder filled them, 3 if Milvus is unavailable.
+    Raises UsageError if another encoder filled them, ServiceUnavailable if Milvus is unavailable.
     """
     client = connect(settings)
     with as_command_failure(settings):
@@ -119,7 +118,7 @@ def open_store(settings: Settings, model_id: str, dimensions: int, fingerprint: 
             ensure_fingerprint(client, settings, collections, fingerprint)
         try:
             current = live(client, settings)
-        except Broken as error:  # others read by the alias; what is written here goes to the collection by name
+        except CollectionGone as error:  # others read by the alias; what is written here goes to the collection by name
             _log.warning("alias_moved", error=str(error))
             current = None
     if current is not None and current.listings != collections.listings:
@@ -195,7 +194,7 @@ async def _report_ready(index: IndexApp, ready_file: Path | None, health: str | 
 
 
 def _check_topics(settings: Settings) -> None:
-    """Wait up to `TOPICS_SECONDS` for the topics to be created, then require them (CommandFailed, 2)."""
+    """Wait up to `TOPICS_SECONDS` for the topics to be created, then require them (UsageError)."""
     needed = {settings.named(name) for name in NEEDED_BY_WORKERS}
     deadline = time.monotonic() + TOPICS_SECONDS
     while True:
@@ -203,5 +202,5 @@ def _check_topics(settings: Settings) -> None:
         if not wrong:
             return
         if any(each.partitions for each in wrong) or time.monotonic() > deadline:
-            raise CommandFailed(f"topic {wrong[0].name}: {wrong[0].problem}", 2)
+            raise UsageError(f"topic {wrong[0].name}: {wrong[0].problem}")
         time.sleep(0.2)

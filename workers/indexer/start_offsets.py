@@ -9,7 +9,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.log_identity import Identity, topic_ids
 from streams.settings import Settings
 from workers.indexer.lineage import foreign_offsets, lineage_problem
@@ -58,8 +58,8 @@ def set_start_offsets(
     A fresh group starts at the earliest record, which is committed at once: from then on a missing offset is an error.
     With `accept`, a partition whose offset is missing, out of range or of another log starts at the earliest record
     too; with `rebuild` every partition does.
-    Raises CommandFailed: 1 if the group can't continue, 2 if its offsets are of another log or another store (one line
-    with the remedy), 3 if Kafka is unavailable.
+    Raises LookalikeError if the group can't continue, UsageError if its offsets are of another log or another store
+    (one line with the remedy), ServiceUnavailable if Kafka is unavailable.
     """
     client = await_kafka(settings)
     places = read_partition_offsets(client, settings, group)
@@ -67,15 +67,13 @@ def set_start_offsets(
     if accept and not rebuild:
         again += [each.partition for each in foreign_offsets(settings, client, places) if each.partition not in again]
     if again and not _commit_first(client, group, again, store) and rebuild:
-        raise CommandFailed(
-            f"group {group} has members: stop the other index workers, and start with --rebuild again", 2
-        )
+        raise UsageError(f"group {group} has members: stop the other index workers, and start with --rebuild again")
     if again:
         places = read_partition_offsets(client, settings, group)
     if why := lineage_problem(places, foreign_offsets(settings, client, places), store, group):
-        raise CommandFailed(why, 2)
+        raise UsageError(why)
     if why := offsets_problem(places, group):
-        raise CommandFailed(why)
+        raise LookalikeError(why)
 
 
 def _commit_first(client: AdminClient, group: str, places: list[PartitionOffsets], store: str) -> bool:

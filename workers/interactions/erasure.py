@@ -15,7 +15,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no type
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from streams.clients import await_kafka
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.hash_key_pin import catalogue_key
 from streams.interactions import pseudonym
 from streams.keyed_hash import HashKey
@@ -40,7 +40,7 @@ def erase_user(settings: Settings, user_id: str) -> dict[str, Any]:
     """Remove all of a user from the files and keep a keyed hash that stops more; returns the receipt.
 
     The fields of `lookalike erase --user --json`. Safe to repeat: it also removes what had come before its shelf did.
-    Raises CommandFailed: 2 without the catalogue's hash key, 3 where Kafka is away.
+    Raises UsageError without the catalogue's hash key, ServiceUnavailable where Kafka is away.
     """
     key, at = catalogue_key(settings), datetime.now(UTC)
     until, folder, value = _gone_by(settings, at), interactions_folder(settings), pseudonym(key, user_id)
@@ -85,7 +85,7 @@ def _remember(folder: Path, kind: Literal["user", "listing"], value: str, key: H
 def _found(folder: Path, wanted: pl.Expr) -> pl.DataFrame:
     """Event, request id and file of the rows that are wanted."""
     if broken := describe_damage(find_damaged_files(folder)):
-        raise CommandFailed(f"{broken}; nothing was erased from the files: ask again")
+        raise LookalikeError(f"{broken}; nothing was erased from the files: ask again")
     paths = [each.path for each in data_files(folder)]
     if not paths:
         return pl.DataFrame(schema={"event": pl.String, "request_id": pl.String, "file": pl.String})

@@ -22,7 +22,7 @@ def next_offsets(folder: Path, topic: str) -> dict[int, int]:
 
 
 def read_start_offset(path: Path) -> int:
-    """The offset in a file of `begun`; raises CommandFailed (2) if it is damaged, (1) if it can't be read."""
+    """The offset in a file of `begun`; raises UsageError if it is damaged, LookalikeError if it can't be read."""
     with local_file(path, "write into it the offset at which the partition's first recorded file begins"):
         return int(path.read_text())
 

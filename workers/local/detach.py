@@ -6,13 +6,14 @@ import subprocess
 import time
 from typing import Any
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.settings import Settings
 from workers.local.environment import child_environment
 from workers.local.logs import last_line, open_log
 from workers.local.ports import kafka_address, milvus_address
 from workers.local.state import log_file, read_state, stop_leftovers, supervisor, take_lock
 from workers.local.supervised_process import python
+from workers.process.exit_status import error_of
 
 _STOP_WITHIN = 90.0  # seconds; the graces of workers and servers together, and some
 
@@ -20,7 +21,7 @@ _STOP_WITHIN = 90.0  # seconds; the graces of workers and servers together, and 
 def start_detached(settings: Settings, workers: int, *more: str) -> dict[str, Any]:
     """Start a supervisor in a session of its own; its state once all of it is running. `more`: options of `up`.
 
-    Raises CommandFailed, with the supervisor's own reason and exit status, when it can't be started.
+    Raises LookalikeError, with the supervisor's own reason and exit status, when it can't be started.
     """
     kafka_address(settings), milvus_address(settings)  # wrong settings are said before anything is written
     try:
@@ -37,7 +38,7 @@ def start_detached(settings: Settings, workers: int, *more: str) -> dict[str, An
                 start_new_session=True,
             )
     except OSError as error:
-        raise CommandFailed(
+        raise LookalikeError(
             f"{error.filename} can't be written: {error.strerror}; choose another folder with LOOKALIKE_DATA"
         ) from None
     try:
@@ -51,13 +52,13 @@ def start_detached(settings: Settings, workers: int, *more: str) -> dict[str, An
         child.wait()
         raise
     reason = last_line(log_path).removeprefix("lookalike: ")
-    raise CommandFailed(reason or f"the supervisor ended with status {status}; see {log_path}", status or 1)
+    raise error_of(status, reason or f"the supervisor ended with status {status}; see {log_path}")
 
 
 def stop(settings: Settings) -> list[str]:
     """Stop the stack of this data folder and wait for its end; the names of what was stopped, none when none ran.
 
-    Also stops what a supervisor that was killed has left. CommandFailed when it does not end in time.
+    Also stops what a supervisor that was killed has left. LookalikeError when it does not end in time.
     """
     pid = supervisor(settings)
     if pid is None:
@@ -67,7 +68,7 @@ def stop(settings: Settings) -> list[str]:
     deadline = time.monotonic() + _STOP_WITHIN
     while supervisor(settings) == pid:
         if time.monotonic() > deadline:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"the local stack (pid {pid}) has not ended after {_STOP_WITHIN:.0f} seconds; "
                 f"see {log_file(settings, 'supervisor')}"
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, ServiceUnavailable
 from streams.settings import Settings
 
 VERSION = "4.1.0"
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 def jars(settings: Settings) -> Path:
     """The folder of the broker's jars; fetches them (43 MB, ten to twenty seconds) when they are not in the cache.
 
-    CommandFailed, exit 3 when they can't be fetched, exit 1 when the cache can't be written or they are others.
+    ServiceUnavailable if they can't be fetched, LookalikeError if the cache can't be written or a checksum differs.
     """
     folder = settings.cache / "kafka" / VERSION
     if folder.is_dir():
@@ -38,7 +38,7 @@ def jars(settings: Settings) -> Path:
             if not folder.is_dir():
                 _fetch(folder)
     except OSError as error:
-        raise CommandFailed(
+        raise LookalikeError(
             f"{error.filename or folder} can't be written: {error.strerror or error}; put that right, "
             "or choose another cache folder with XDG_CACHE_HOME"
         ) from None
@@ -65,17 +65,16 @@ def _fetch(folder: Path) -> None:
             builder.from_endpoint(_ENDPOINT)
         except (OSError, RuntimeError, ValueError, LookupError, AttributeError) as error:
             reason = str(error).split("(Caused by")[0].strip()[:200]
-            raise CommandFailed(
+            raise ServiceUnavailable(
                 f"Apache Kafka can't be fetched from the Maven repository ({reason}); "
                 "try again with a network, or set HTTPS_PROXY if this machine needs one",
-                3,
             ) from None
         found = work / "jars"
         found.mkdir()
         for jar in (work / "environment").rglob("*.jar"):
             jar.rename(found / jar.name)
         if wrong := differences(found, pinned()):
-            raise CommandFailed(
+            raise LookalikeError(
                 f"what the Maven repository gave for Apache Kafka {VERSION} is another ({wrong}); nothing "
                 "of it is used: ask whoever runs that repository, or a proxy before it"
             )

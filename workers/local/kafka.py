@@ -8,7 +8,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.settings import Settings
 from workers.local.jars import jars
 from workers.local.ports import Address, answers, free_port, kafka_address
@@ -109,4 +109,4 @@ def _prepare(folder: Path, address: Address, java: tuple[str, ...]) -> None:
     )
     if formatted.returncode:
         lines = (formatted.stdout + formatted.stderr).strip().split("\n")
-        raise CommandFailed(f"Kafka's storage in {folder / 'log'} can't be formatted: {lines[-1]}")
+        raise LookalikeError(f"Kafka's storage in {folder / 'log'} can't be formatted: {lines[-1]}")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.redaction import shown_address
 from streams.settings import Settings
 
@@ -29,17 +29,17 @@ class Address:
 
 
 def kafka_address(settings: Settings) -> Address:
-    """The one loopback host:port that `settings.kafka` names; CommandFailed (exit 2) when it names anything else."""
+    """The one loopback host:port that `settings.kafka` names; UsageError when it names anything else."""
     protocol = str(settings.kafka_config.get("security.protocol", "plaintext"))
     if protocol.lower() != "plaintext":
-        raise CommandFailed(
-            f"LOOKALIKE_KAFKA_CONFIG asks for {protocol}, which the local stack does not speak; unset it for `up`", 2
+        raise UsageError(
+            f"LOOKALIKE_KAFKA_CONFIG asks for {protocol}, which the local stack does not speak; unset it for `up`"
         )
     return _loopback(settings.kafka, f"//{settings.kafka}", "LOOKALIKE_KAFKA")
 
 
 def milvus_address(settings: Settings) -> Address:
-    """The one loopback host:port that `settings.milvus` names; CommandFailed (exit 2) when it names anything else."""
+    """The one loopback host:port that `settings.milvus` names; UsageError when it names anything else."""
     return _loopback(settings.milvus, settings.milvus, "LOOKALIKE_MILVUS")
 
 
@@ -51,16 +51,15 @@ def _loopback(given: str, url: str, setting: str) -> Address:
         parts, port = urlsplit(""), None
     if parts.hostname not in _LOOPBACK or not port or parts.scheme == "https":
         example = "127.0.0.1:29092" if setting == "LOOKALIKE_KAFKA" else "http://127.0.0.1:29530"
-        raise CommandFailed(
+        raise UsageError(
             f"{setting}={shown_address(given)}: the local stack listens on one address of this machine, without TLS; "
             f"unset it or give one like {example}",
-            2,
         )
     return Address(parts.hostname or "", port, setting)
 
 
 def require_free(address: Address) -> None:
-    """Raise CommandFailed (exit 1) when another program listens on `address`."""
+    """Raise LookalikeError when another program listens on `address`."""
     family, *_, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # Connections of an earlier run that are still winding down don't count; a listener does.
@@ -68,7 +67,7 @@ def require_free(address: Address) -> None:
         try:
             probe.bind(where)
         except OSError as error:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"{address} can't be listened on: {(error.strerror or str(error)).lower()}{_listener(address.port)}; "
                 f"stop what uses it or choose another port with {address.setting}",
             ) from None
@@ -109,4 +108,4 @@ def free_port(host: str = "127.0.0.1") -> int:
                 continue
         _given.add(port)
         return port
-    raise CommandFailed(f"no free port between {_PORTS.start} and {_PORTS.stop} on {host}")
+    raise LookalikeError(f"no free port between {_PORTS.start} and {_PORTS.stop} on {host}")

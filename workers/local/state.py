@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import psutil
 import structlog
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.redaction import shown_address
 from streams.settings import Settings
 from workers.process import atomic_write
@@ -54,7 +54,7 @@ def write_state(settings: Settings, state: dict[str, Any]) -> None:
 def take_lock(settings: Settings) -> TextIO:
     """Become the one supervisor of this data folder until the returned file is closed or the process ends.
 
-    CommandFailed (exit 1) when another one is; it says which and how to stop it.
+    LookalikeError when another one is; it says which and how to stop it.
     """
     lock = (settings.data / "stack.lock").open("a+")
     deadline = time.monotonic() + 0.5  # `supervisor` holds a shared lock for an instant; that is not a supervisor
@@ -65,7 +65,7 @@ def take_lock(settings: Settings) -> TextIO:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 lock.close()
-                raise CommandFailed(
+                raise LookalikeError(
                     f"a local stack is already up for {settings.data} (supervisor pid {supervisor(settings)}); "
                     "`lookalike down` stops it"
                 ) from None

@@ -14,7 +14,7 @@ from typing import Literal
 
 import structlog
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.local.health_probe import Pulse
 from workers.local.logs import last_line, open_log, rotate
 
@@ -158,7 +158,7 @@ class Child:
                     cwd=self.process.folder,
                     start_new_session=True,
                 )
-        except (OSError, CommandFailed) as error:
+        except (OSError, LookalikeError) as error:
             return self._failed(Failure(None, str(error)), now)
         return self._enter("starting")
 

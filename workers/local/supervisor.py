@@ -11,7 +11,7 @@ from typing import Any, Self, TextIO
 
 import structlog
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.redaction import shown_address
 from streams.settings import Settings
 from streams.topics import create as create_topics
@@ -20,6 +20,7 @@ from workers.local.ports import kafka_address, milvus_address, require_free
 from workers.local.process_table import processes
 from workers.local.state import log_file, stop_leftovers, take_lock, write_state
 from workers.local.supervised_process import Child, Process
+from workers.process.exit_status import USAGE
 
 _TICK = 0.1  # seconds between two looks at the processes
 _START_WITHIN = 120.0  # seconds; a cold start takes ten, a first load of a model from a slow disk a minute
@@ -34,7 +35,7 @@ class Stack:
     """A running local stack; one per data folder.
 
     `with Stack(settings, workers=0) as stack:` returns when all of it is running and stops it at the end.
-    Raises CommandFailed when it can't be started: by then nothing is left running.
+    Raises LookalikeError when it can't be started: by then nothing is left running.
     """
 
     def __init__(self, settings: Settings, *, workers: int = 1, more: Sequence[Process] = ()) -> None:
@@ -109,7 +110,7 @@ class Stack:
         self._lock = take_lock(self.settings)
         stop_leftovers(self.settings)
         if shutil.disk_usage(self.settings.data).free < _LEAST_FREE:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"less than 256 MB are free on the disk of {self.settings.data}; "
                 "free some, or choose another folder with LOOKALIKE_DATA"
             )
@@ -131,7 +132,7 @@ class Stack:
         self._thread.start()
 
     def _until_running(self, stage: list[Child]) -> None:
-        """Wait until a stage is running, all stages being looked after; CommandFailed when it does not become so."""
+        """Wait until a stage is running, all stages being looked after; LookalikeError when it does not become so."""
         deadline = time.monotonic() + _START_WITHIN
         while any(child.state != "running" for child in stage):
             # All at once: a worker spends its first seconds on imports, and waits for Kafka and the topics after that.
@@ -180,15 +181,15 @@ class Stack:
 
 
 def _give_up_on(child: Child, *, late: bool) -> None:
-    """CommandFailed when a process that has not been ready yet won't be, with its own reason."""
+    """LookalikeError when a process that has not been ready yet won't be, with its own reason."""
     problem = child.problem
     see = f"see {child.log_path}"
-    if problem and (child.failures >= _TRIES or problem.exit_status == _WRONG_USAGE):
+    if problem and (child.failures >= _TRIES or problem.exit_status == USAGE):
         status = "could not be started" if problem.exit_status is None else f"ended with status {problem.exit_status}"
-        code = _WRONG_USAGE if problem.exit_status == _WRONG_USAGE else 1
-        raise CommandFailed(f"{child.process.name} {status}: {problem.words or 'no reason given'}; {see}", code)
+        kind = UsageError if problem.exit_status == USAGE else LookalikeError
+        raise kind(f"{child.process.name} {status}: {problem.words or 'no reason given'}; {see}")
     if late:
-        raise CommandFailed(f"{child.process.name} was not ready after {_START_WITHIN:.0f} seconds; {see}")
+        raise LookalikeError(f"{child.process.name} was not ready after {_START_WITHIN:.0f} seconds; {see}")
 
 
 @contextlib.contextmanager
@@ -197,7 +198,7 @@ def _writing_to(settings: Settings) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CommandFailed(
+        raise LookalikeError(
             f"{error.filename or settings.data} can't be written: {error.strerror or error}; "
             "put that right, or choose another folder with LOOKALIKE_DATA"
         ) from None

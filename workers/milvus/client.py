@@ -11,7 +11,7 @@ import grpc
 from pymilvus import MilvusClient
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
-from streams.errors import BadMessage, Broken, CommandFailed, SlowDown, unreachable
+from streams.errors import BadMessage, Broken, CollectionGone, LookalikeError, SlowDown, UsageError, unreachable
 from streams.settings import Settings
 from streams.tls import milvus_options
 
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 def connect(settings: Settings) -> MilvusClient:
-    """A client of the server in the settings; raises CommandFailed (exit 3) if it does not answer."""
+    """A client of the server in the settings; raises ServiceUnavailable if it does not answer."""
     try:
         return MilvusClient(
             uri=settings.milvus,
@@ -81,8 +81,8 @@ def read(client: MilvusClient, collection: str, call: Callable[[], Result]) -> R
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Translate pymilvus' errors: SlowDown (unavailable or overloaded), BadMessage (row refused), Broken (no
-    collection).
+    """Translate pymilvus' errors: SlowDown (unavailable or overloaded), BadMessage (row refused),
+    CollectionGone.
 
     An unknown error is SlowDown: waiting loses nothing, a dead letter would.
     """
@@ -96,7 +96,7 @@ def translate_errors() -> Iterator[None]:
         ):
             raise BadMessage("row-rejected", _text(error)) from error
         if error.code in _NO_COLLECTION:
-            raise Broken(f"Milvus has no such collection any more: {_text(error)}") from error
+            raise CollectionGone(f"Milvus has no such collection any more: {_text(error)}") from error
         raise SlowDown(f"Milvus: {_text(error)}") from error
     except (grpc.RpcError, grpc.FutureTimeoutError) as error:
         raise SlowDown(f"Milvus: {error}") from error
@@ -108,12 +108,12 @@ def _text(error: MilvusException) -> str:
 
 @contextmanager
 def as_command_failure(settings: Settings) -> Iterator[None]:
-    """For commands: translate Milvus errors to CommandFailed, one line with the remedy and the exit status."""
+    """For commands: translate the errors of a stream to those of a request, one line with the remedy."""
     try:
         yield
     except SlowDown as away:
         raise unreachable("Milvus", settings.milvus, f"it said: {away}") from None
     except BadMessage as refused:
-        raise CommandFailed(f"Milvus does not take this: {refused.error}", 2) from None
+        raise UsageError(f"Milvus does not take this: {refused.error}") from None
     except Broken as broken:
-        raise CommandFailed(str(broken), 1) from None
+        raise LookalikeError(str(broken)) from None

@@ -11,7 +11,7 @@ from pymilvus.milvus_client.index import IndexParams
 
 from schemas.listing import CATEGORY_BYTES, TITLE_BYTES
 from schemas.model import collection_suffix, model_id_of
-from streams.errors import Broken
+from streams.errors import CollectionGone
 from streams.settings import Settings
 from workers.milvus.client import TIMEOUT_SECONDS, translate_errors
 from workers.milvus.row import VECTOR_FIELD
@@ -102,12 +102,12 @@ def live(client: MilvusClient, settings: Settings, *, timeout: float = TIMEOUT_S
 def collections_named(settings: Settings, listings: str) -> Collections:
     """The collections of the model that keeps its rows in the collection `listings`.
 
-    Raises Broken where no model has such a collection: the alias was moved by somebody else.
+    Raises CollectionGone if no model has such a collection: somebody else moved the alias.
     """
     prefix = settings.named(f"{LISTINGS}_")
     suffix = listings.removeprefix(prefix)
     if not listings.startswith(prefix) or not _SUFFIX.fullmatch(suffix):
-        raise Broken(
+        raise CollectionGone(
             f"the alias {settings.named(LISTINGS)} points to {listings}, which is no model's collection: somebody moved"
             f" it; point it to one of those named {prefix}… again"
         )

@@ -8,7 +8,7 @@ from typing import get_args
 from pymilvus import MilvusClient
 
 from schemas.listing import Status
-from streams.errors import Broken
+from streams.errors import CollectionGone
 from workers.milvus.client import read
 from workers.milvus.collection import Collections
 from workers.milvus.row import Known, Order
@@ -36,7 +36,7 @@ def newest_orders(client: MilvusClient, collections: Collections, listing_ids: I
     """The order of the newest event that is stored of each listing; nothing where the collections are gone."""
     try:
         found = Store(client, collections).known(listing_ids)
-    except Broken:
+    except CollectionGone:
         return {}
     orders = {each: (known.row_order, known.tombstone_order) for each, known in found.items()}
     return {each: max(filter(None, both)) for each, both in orders.items() if any(both)}

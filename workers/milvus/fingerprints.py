@@ -9,7 +9,7 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 
 from schemas.fingerprint import Fingerprint, difference
-from streams.errors import Broken, CommandFailed
+from streams.errors import CollectionGone, UsageError
 from streams.settings import Settings
 from workers.milvus.client import TIMEOUT_SECONDS, read, translate_errors
 from workers.milvus.collection import Collections, create, empty_schema, fingerprint_collection
@@ -49,7 +49,7 @@ def read_fingerprint(
     )
     try:
         rows = read(client, name, ask)
-    except Broken:  # it was dropped a moment ago, with the collection
+    except CollectionGone:  # it was dropped a moment ago, with the collection
         return None
     found = {row[_KIND]: np.asarray(row[VECTOR_FIELD], np.float32) for row in rows}
     return Fingerprint(found[_PICTURE], found.get(_TEXT)) if _PICTURE in found else None
@@ -60,7 +60,7 @@ def ensure_fingerprint(
 ) -> None:
     """Compare with what is kept; where nothing is, keep this one, and see what another worker kept meanwhile.
 
-    Raises CommandFailed (2) with both cosines if this encoder is another, SlowDown where Milvus is away.
+    Raises UsageError with both cosines if this encoder is another, SlowDown where Milvus is away.
     """
     before = read_fingerprint(client, settings, collections.model_id)
     if before is None:
@@ -70,15 +70,14 @@ def ensure_fingerprint(
 
 
 def require_same(collections: Collections, before: Fingerprint | None, computed: Fingerprint) -> None:
-    """Raise CommandFailed (2) with both cosines if this encoder is not the one that filled the collection.
+    """Raise UsageError with both cosines if this encoder is not the one that filled the collection.
 
     Without a fingerprint from before nothing is known; the next worker keeps one.
     """
     if before is not None and (problem := difference(before, computed)):
-        raise CommandFailed(
+        raise UsageError(
             f"this {collections.model_id} gives other vectors than the one that filled {collections.listings}: "
             f"{problem}; {REMEDY}",
-            2,
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymilvus import MilvusClient
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.settings import Settings
 from workers.milvus.candidates import EF
 from workers.milvus.client import read
@@ -75,7 +75,7 @@ class Model:
 def models_of(client: MilvusClient, settings: Settings, wanted: Sequence[str]) -> list[Model]:
     """These models, or the live one where none is named.
 
-    Raises CommandFailed (exit 2) where one has no collection, and names those that there are.
+    Raises UsageError where one has no collection, and names those that there are.
     """
     if not wanted and (serving := live(client, settings)) is not None:
         return [Model(client, serving)]
@@ -84,7 +84,7 @@ def models_of(client: MilvusClient, settings: Settings, wanted: Sequence[str]) -
     if missing or not wanted:
         of = f" of {' or '.join(missing)}" if missing else " that is live"
         others = f"there are those of {', '.join(there)}" if there else "`lookalike worker index` fills the first one"
-        raise CommandFailed(f"there is no collection{of} in Milvus; {others}", 2)
+        raise UsageError(f"there is no collection{of} in Milvus; {others}")
     return [Model(client, there[each]) for each in wanted]
 
 

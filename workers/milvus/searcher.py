@@ -21,7 +21,7 @@ class Searcher:
     """Asked from any thread. Every method raises SlowDown where Milvus is away, Broken where a collection is gone."""
 
     def __init__(self, settings: Settings, *, seconds: float) -> None:
-        """Connect; raises CommandFailed (exit 3) where no server answers. `seconds` is for any one call."""
+        """Connect; raises ServiceUnavailable where no server answers. `seconds` is for any one call."""
         self._settings, self._seconds = settings, seconds
         self._client = connect(settings)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 
 _VISION, _TEXT = "vision_config", "text_config"
 _TOWERS = {_VISION: "siglip_vision_model", _TEXT: "siglip_text_model"}
@@ -73,29 +73,28 @@ _DEFAULT_WIDTH, _DEFAULT_HEADS, _DEFAULT_SIDE = 768, 12, 224  # transformers' ow
 
 
 def check_config(folder: Path, config: dict[str, Any]) -> None:
-    """Raise CommandFailed (2) for a model of another type, one that would run code of its own, or a quantised one."""
+    """Raise UsageError for a model of another type, one that would run code of its own, or a quantised one."""
     kind = config.get("model_type")
     if config.get("auto_map") or any(_tower(folder, config, name).get("auto_map") for name in _TOWERS):
-        raise CommandFailed(f"{folder} wants to run code of its own; that is never done", 2)
+        raise UsageError(f"{folder} wants to run code of its own; that is never done")
     if kind == "siglip2":
-        raise CommandFailed(
+        raise UsageError(
             f"{folder} is a NaFlex SigLIP 2 (model type siglip2), not supported; use a fixed-size checkpoint, "
             "such as google/siglip2-base-patch16-256",
-            2,
         )
     if kind != "siglip":
-        raise CommandFailed(f"{folder} is of model type {kind!r}; only siglip is supported", 2)
+        raise UsageError(f"{folder} is of model type {kind!r}; only siglip is supported")
     if config.get("quantization_config"):
-        raise CommandFailed(f"{folder} is quantised (quantization_config); use the weights it was made from", 2)
+        raise UsageError(f"{folder} is quantised (quantization_config); use the weights it was made from")
     if (folder / "adapter_config.json").exists():
-        raise CommandFailed(f"{folder} has an adapter (adapter_config.json); merge it into the weights", 2)
+        raise UsageError(f"{folder} has an adapter (adapter_config.json); merge it into the weights")
     for name, wanted in _TOWERS.items():
         found = _tower(folder, config, name).get("model_type", wanted)
         if found != wanted:
-            raise CommandFailed(f"{folder}: {name} is of model type {found!r}; only {wanted} is supported", 2)
+            raise UsageError(f"{folder}: {name} is of model type {found!r}; only {wanted} is supported")
         _check_sizes(folder, name, _tower(folder, config, name))
     if _tower(folder, config, _VISION).get("vision_use_head", True) is not True:
-        raise CommandFailed(f"{folder}: vision_use_head is off, and without that head there is no image vector", 2)
+        raise UsageError(f"{folder}: vision_use_head is off, and without that head there is no image vector")
 
 
 def _check_sizes(folder: Path, name: str, tower: dict[str, Any]) -> None:
@@ -103,7 +102,7 @@ def _check_sizes(folder: Path, name: str, tower: dict[str, Any]) -> None:
         value = tower.get(field, 1)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             shown = repr(value)[:40]
-            raise CommandFailed(f"{folder}: {name}.{field} is {shown}; it must be a whole number from 1 to {most}", 2)
+            raise UsageError(f"{folder}: {name}.{field} is {shown}; it must be a whole number from 1 to {most}")
 
 
 def image_side(folder: Path, config: dict[str, Any]) -> object:
@@ -136,5 +135,5 @@ def _differing(fields: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
 def _tower(folder: Path, config: dict[str, Any], name: str) -> dict[str, Any]:
     tower = config.get(name)
     if tower is not None and not isinstance(tower, dict):
-        raise CommandFailed(f"{folder / 'config.json'}: {name} is not an object; fetch or save it again", 2)
+        raise UsageError(f"{folder / 'config.json'}: {name} is not an object; fetch or save it again")
     return tower or {}

@@ -11,7 +11,7 @@ import structlog
 import torch
 
 from schemas.model import Recipe
-from streams.errors import BadMessage, Broken, CommandFailed
+from streams.errors import BadMessage, Broken, LookalikeError, UsageError
 from workers.models.loading import first_line, load_siglip, load_tokenizer
 from workers.models.protocol import OutOfMemory, Pictures, Vectors
 from workers.models.texts import Preparation, has_tokenizer, preparation_of, prepare
@@ -74,7 +74,7 @@ class SiglipEncoder:
     def encode_texts(self, texts: list[str]) -> Vectors:
         """Unit vectors of `texts`, prepared as in training and padded to the length that the model was trained with.
 
-        Raises BadMessage (`text`) if the model takes no texts, CommandFailed (2) if its tokenizer can't be loaded or
+        Raises BadMessage (`text`) if the model takes no texts, UsageError if its tokenizer can't be loaded or
         is another model's.
         """
         if self.no_texts:
@@ -91,9 +91,9 @@ class SiglipEncoder:
             found = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
             ids: torch.Tensor = found["input_ids"]
         except Exception as error:
-            raise CommandFailed(f"{refusal} ({first_line(error)})", 2) from error
+            raise UsageError(f"{refusal} ({first_line(error)})") from error
         if int(ids.max()) >= config.vocab_size:
-            raise CommandFailed(f"{refusal} (it has more than the model's {config.vocab_size} pieces)", 2)
+            raise UsageError(f"{refusal} (it has more than the model's {config.vocab_size} pieces)")
         return ids
 
     @cached_property
@@ -117,7 +117,7 @@ class SiglipEncoder:
             self._model.to(self.device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for a device
             remedy = "choose another by --device, or see its driver's log"
-            raise CommandFailed(f"the device {self.device} can't be used ({first_line(error)}); {remedy}") from error
+            raise LookalikeError(f"the device {self.device} can't be used ({first_line(error)}); {remedy}") from error
 
     def _faster_on_cpu(self, model: Any) -> Any:
         """`model` in fp32 or bf16, by trial: which wins depends on the processor (AMX, AVX-512 BF16)."""

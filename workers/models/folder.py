@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from schemas.model import Recipe, model_name
-from streams.errors import CommandFailed
+from streams.errors import ServiceUnavailable, UsageError
 from workers.models.config import check_config, differences, image_side
 from workers.models.json_file import read_json
 from workers.models.processor import read_processor
@@ -25,7 +25,8 @@ _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 def find_model(model: str) -> Path:
     """The folder of `model`: a path, `org/name@revision` on the Hugging Face hub, or the bundled one for "".
 
-    Raises CommandFailed (2) for what is neither, or for a hub id without a revision; (3) where the hub is away.
+    Raises UsageError for what is neither, or for a hub id without a revision; ServiceUnavailable if the hub does not
+    answer.
     """
     if not model:
         return BUNDLED
@@ -34,9 +35,9 @@ def find_model(model: str) -> Path:
         return folder.resolve()
     hub = _HUB_ID.match(model)
     if hub is None:
-        raise CommandFailed(f"{model} is neither a model folder nor a Hugging Face id org/name@revision", 2)
+        raise UsageError(f"{model} is neither a model folder nor a Hugging Face id org/name@revision")
     if not hub["revision"]:
-        raise CommandFailed(f"{model} needs a pinned revision: {model}@<commit>; what it names may change otherwise", 2)
+        raise UsageError(f"{model} needs a pinned revision: {model}@<commit>; what it names may change otherwise")
     return _download(*model.split("@", 1))
 
 
@@ -47,8 +48,8 @@ def _download(repository: str, revision: str) -> Path:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=list(_FILES)))
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise CommandFailed(
-            f"{repository}@{revision} can't be fetched from the hub ({first}); give a folder instead", 3
+        raise ServiceUnavailable(
+            f"{repository}@{revision} can't be fetched from the hub ({first}); give a folder instead"
         ) from None
 
 
@@ -64,7 +65,7 @@ def read_recipe(
     """The recipe of the model in `folder`, checked against its `recipe.json` where it has one; the choices are for a
     folder that has none.
 
-    Raises CommandFailed (2) for weights that are not safetensors or not whole, for files that differ from
+    Raises UsageError for weights that are not safetensors or not whole, for files that differ from
     `recipe.json`, for settings that are not done here, and for models that are not SigLIP or would run code of their
     own. Whether the weights fit the config is seen when they are loaded.
     """
@@ -91,23 +92,22 @@ def read_recipe(
     except ValidationError as error:
         first = error.errors()[0]
         wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise CommandFailed(f"{folder}: its settings make no recipe ({wrong}); correct or remove them", 2) from None
+        raise UsageError(f"{folder}: its settings make no recipe ({wrong}); correct or remove them") from None
     _compare(folder, recipe, found)
     return recipe
 
 
 def _compare(folder: Path, stated: Recipe, found: Recipe) -> None:
-    """Raise CommandFailed if the folder is another than its `recipe.json` says."""
+    """Raise LookalikeError if the folder is another than its `recipe.json` says."""
     if stated.weights != found.weights:
-        raise CommandFailed(f"{folder}: the weights are not those that recipe.json names; restore or retrain them", 2)
+        raise UsageError(f"{folder}: the weights are not those that recipe.json names; restore or retrain them")
     for field in _OF_THE_FOLDER:
         said, there = getattr(stated, field), getattr(found, field)
         # Recipes of the first release say nothing of the tokenizer.
         if said != there and not (field == "tokenizer" and said is None):
-            raise CommandFailed(
+            raise UsageError(
                 f"{folder}: recipe.json says {field} {said}, and the folder's files {there}; restore the files, or "
                 "remove recipe.json: that makes it another model",
-                2,
             )
 
 
@@ -120,7 +120,7 @@ def hash_weights(folder: Path) -> str:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except OSError as error:
-            raise CommandFailed(f"{path} can't be read: {error.strerror}", 2) from None
+            raise UsageError(f"{path} can't be read: {error.strerror}") from None
     return digest.hexdigest()
 
 

@@ -4,25 +4,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file of a model folder; raises CommandFailed (2) if it is missing or can't be read."""
+    """A file of a model folder; raises UsageError if it is missing or can't be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise CommandFailed(f"{path.parent} is no model folder: {path.name} is missing", 2) from None
+        raise UsageError(f"{path.parent} is no model folder: {path.name} is missing") from None
     except OSError as error:
-        raise CommandFailed(f"{path} can't be read: {error.strerror}", 2) from None
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; raises CommandFailed (2) if it is missing, can't be read, or is none."""
+    """The object in a JSON file; raises UsageError if it is missing, can't be read, or is none."""
     try:
         found = json.loads(read_bytes(path).decode())
     except (ValueError, RecursionError):
-        raise CommandFailed(f"{path} is not JSON; fetch or save it again", 2) from None
+        raise UsageError(f"{path} is not JSON; fetch or save it again") from None
     if not isinstance(found, dict):
-        raise CommandFailed(f"{path} is not a JSON object; fetch or save it again", 2)
+        raise UsageError(f"{path} is not a JSON object; fetch or save it again")
     return found

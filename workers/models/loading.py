@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from workers.models.json_file import read_json
 from workers.models.tensors import POSITION_IDS
 
@@ -30,8 +30,8 @@ def siglip_class() -> Any:
 def load_siglip(folder: Path) -> Any:
     """The model in `folder`, in fp32; its `text_model` is None if the folder has none of its weights.
 
-    Raises CommandFailed: 2 if it can't be loaded or if any tensor is missing, unexpected, of another shape or not
-    finite, 1 if there is too little memory.
+    Raises UsageError if it can't be loaded or if any tensor is missing, unexpected, of another shape or not
+    finite, LookalikeError if there is too little memory.
     """
     siglip = siglip_class()
     try:
@@ -46,13 +46,13 @@ def load_siglip(folder: Path) -> Any:
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-    except CommandFailed:
+    except LookalikeError:
         raise
     except MemoryError:
-        raise CommandFailed(f"{folder}: there is too little memory for the model; use a smaller one") from None
+        raise LookalikeError(f"{folder}: there is too little memory for the model; use a smaller one") from None
     except Exception as error:
-        raise CommandFailed(
-            f"{folder}: transformers can't load it ({first_line(error)}); fetch or save it again", 2
+        raise UsageError(
+            f"{folder}: transformers can't load it ({first_line(error)}); fetch or save it again"
         ) from error
     if _text_tower_is_missing(model, set(report["missing_keys"])):
         report["missing_keys"] = {each for each in report["missing_keys"] if not _is_of_texts(each)}
@@ -65,27 +65,27 @@ def load_siglip(folder: Path) -> Any:
 
 
 def _check_room(folder: Path, siglip: Any) -> None:
-    """Raise CommandFailed (2) if the config asks for much more than the weights hold: all of it would be allocated."""
+    """Raise UsageError if the config asks for much more than the weights hold: all of it would be allocated."""
     with torch.device("meta"):  # shapes alone
         asked = siglip(siglip.config_class.from_dict(read_json(folder / "config.json")))
     held = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     wanted = sum(each.numel() for each in asked.state_dict().values())
     if wanted > _MOST_A_BYTE * held:
         remedy = "fetch the folder again, or save it by save_pretrained"
-        raise CommandFailed(
-            f"{folder}: config.json asks for {wanted:,} numbers, and the weights have {held:,} bytes; {remedy}", 2
+        raise UsageError(
+            f"{folder}: config.json asks for {wanted:,} numbers, and the weights have {held:,} bytes; {remedy}"
         )
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer in `folder`. Raises CommandFailed (2) if it can't be loaded."""
+    """The tokenizer in `folder`. Raises UsageError if it can't be loaded."""
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
-        raise CommandFailed(
-            f"{folder}: its tokenizer can't be loaded ({first_line(error)}); fetch or save it again", 2
+        raise UsageError(
+            f"{folder}: its tokenizer can't be loaded ({first_line(error)}); fetch or save it again"
         ) from error
 
 
@@ -106,7 +106,7 @@ def _text_tower_is_missing(model: Any, missing: set[str]) -> bool:
 
 
 def _refuse(folder: Path, report: dict[str, Any]) -> None:
-    """Raise CommandFailed for what transformers would fill at random, or leave out."""
+    """Raise LookalikeError for what transformers would fill at random, or leave out."""
     missing, unexpected = set(report["missing_keys"]), set(report["unexpected_keys"]) - POSITION_IDS
     mismatched = {str(each[0]) for each in report["mismatched_keys"]}
     wrong = [
@@ -121,14 +121,14 @@ def _refuse(folder: Path, report: dict[str, Any]) -> None:
     wrong += [first_line(RuntimeError(each)) for each in report.get("error_msgs") or ()][:1]
     if wrong:
         remedy = "fetch the folder again, or save it by save_pretrained from the model that was trained"
-        raise CommandFailed(f"{folder}: the weights don't fit config.json: {'; '.join(wrong)}; {remedy}", 2)
+        raise UsageError(f"{folder}: the weights don't fit config.json: {'; '.join(wrong)}; {remedy}")
 
 
 def _refuse_not_finite(folder: Path, model: Any) -> None:
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
-            raise CommandFailed(
-                f"{folder}: {name} holds NaN or infinity; use a checkpoint from before the training failed", 2
+            raise UsageError(
+                f"{folder}: {name} holds NaN or infinity; use a checkpoint from before the training failed"
             )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from workers.models.json_file import read_json
 
 _OWN_FILE, _SHARED_FILE = "preprocessor_config.json", "processor_config.json"
@@ -46,11 +46,11 @@ _BICUBIC, _MOST_FILTERS = 3, 5
 def read_processor(folder: Path, side: object) -> dict[str, Any]:
     """The recipe's height, width, resample, rescale, mean and std.
 
-    `side` is the picture's that the model takes. Raises CommandFailed (2) for settings that are not done here.
+    `side` is the picture's that the model takes. Raises UsageError for settings that are not done here.
     """
     settings = {name: value for name, value in _settings(folder).items() if value is not None}
     for name, why in (*_not_done_here(settings), *_size_problems(settings, side), *_range_problems(settings)):
-        raise CommandFailed(f"{folder}: the image processor's {name} is {settings.get(name)!r}: {why}", 2)
+        raise UsageError(f"{folder}: the image processor's {name} is {settings.get(name)!r}: {why}")
     rescaled, normalised = settings.get("do_rescale", True), settings.get("do_normalize", True)
     return {
         **settings["size"],
@@ -98,9 +98,9 @@ def _settings(folder: Path) -> dict[str, Any]:
     if shared is None:
         return read_json(folder / _OWN_FILE)
     if not isinstance(shared, dict):
-        raise CommandFailed(f"{folder / _SHARED_FILE}: image_processor is not an object; save it again", 2)
+        raise UsageError(f"{folder / _SHARED_FILE}: image_processor is not an object; save it again")
     if (folder / _OWN_FILE).exists() and _deciding(read_json(folder / _OWN_FILE)) != _deciding(shared):
-        raise CommandFailed(f"{folder}: {_OWN_FILE} and {_SHARED_FILE} differ; remove the one that is wrong", 2)
+        raise UsageError(f"{folder}: {_OWN_FILE} and {_SHARED_FILE} differ; remove the one that is wrong")
     return shared
 
 

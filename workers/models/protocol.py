@@ -41,4 +41,4 @@ class Encoder(ImageEncoder, Protocol):
         """Why it takes no texts; empty if it does."""
 
     def encode_texts(self, texts: list[str]) -> Vectors:
-        """Unit vectors of `texts`, n × dimensions; raises CommandFailed (2) for a tokenizer that can't be used."""
+        """Unit vectors of `texts`, n × dimensions; raises UsageError for a tokenizer that can't be used."""

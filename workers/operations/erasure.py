@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.takedown import Takedown
-from streams.errors import CommandFailed
+from streams.errors import NotFound
 from streams.hash_key_pin import catalogue_key
 from streams.keyed_hash import HashKey
 from streams.publish import Publisher
@@ -31,8 +31,9 @@ LOOK_SECONDS = 2.0
 def erase(settings: Settings, listing_id: str, *, seconds: float) -> dict[str, Any]:
     """Erase a listing and return the receipt: the fields of `lookalike erase --json`.
 
-    Looks for `seconds`, twice at least, and deletes again what comes back meanwhile. Raises CommandFailed: 1 for a
-    listing that nobody knows, 2 for another hash key than the catalogue's, 3 where Kafka or Milvus is away.
+    Looks for `seconds`, twice at least, and deletes again what comes back meanwhile. Raises NotFound for a
+    listing that nobody knows, UsageError for another hash key than the catalogue's, ServiceUnavailable if Kafka or
+    Milvus is unavailable.
     """
     key = catalogue_key(settings, make=True)  # first of all: with another key nothing may be written
     hidden, traces = read_takedowns(settings), traces_of(settings, listing_id)
@@ -43,7 +44,7 @@ def erase(settings: Settings, listing_id: str, *, seconds: float) -> dict[str, A
             traces.version, _erased_before(hidden, listing_id), *map(_version, _known(stores, listing_id)), -1
         )
         if version < 0 and not traces.records:
-            raise CommandFailed(f"{listing_id} is unknown: no topic and no collection has anything of it")
+            raise NotFound(f"{listing_id} is unknown: no topic and no collection has anything of it")
         entry = _entry(key, listing_id, max(version, 0))
         write_takedowns(settings, [(entry.key, entry)])
         _publish_nulls(settings, listing_id, entry, traces)
@@ -86,7 +87,7 @@ def _publish_nulls(settings: Settings, listing_id: str, entry: Takedown, traces:
     delivered = publisher.close()
     if delivered.failed:
         why = f"{delivered.failed} nulls were not confirmed ({delivered.errors[0]}); erase it again"
-        raise CommandFailed(why, delivered.exit_code)
+        raise delivered.failure(why)
 
 
 def _delete_and_look(stores: Sequence[Store], listing_id: str, entry: Takedown, seconds: float) -> dict[str, bool]:

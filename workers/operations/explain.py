@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def explanation(settings: Settings, listing_id: str) -> dict[str, Any]:
-    """The fields of `lookalike explain --json`. Raises CommandFailed (exit 3) where Kafka or Milvus is away."""
+    """The fields of `lookalike explain --json`. Raises ServiceUnavailable where Kafka or Milvus is away."""
     with ThreadPoolExecutor(1, "explain") as pool:
         stored = pool.submit(_stored, settings, listing_id)
         found = _from_log(settings, listing_id)

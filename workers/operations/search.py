@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from schemas.fingerprint import Fingerprint
-from streams.errors import BadMessage, CommandFailed, SlowDown, unreachable
+from streams.errors import BadMessage, LookalikeError, NotFound, SlowDown, UsageError, unreachable
 from streams.redaction import shown_address
 from streams.settings import Settings
 from streams.takedown_follower import TakedownFollower
@@ -39,7 +39,7 @@ class Asker:
     """Answers queries from the live collection, which it resolves once for each query.
 
     What was taken down is in no answer; `follower` knows what that is, and is closed with the asker. Every method
-    raises CommandFailed: 1 for a listing that is not in the index, 2 for a picture or filter that can't be used or a
+    raises NotFound for a listing that is not in the index, UsageError for a picture or filter that can't be used or a
     live model other than the one in the settings, by its id or by its fingerprint, 3 where Milvus is away, or Kafka:
     without it nobody knows what was taken down.
     """
@@ -62,8 +62,8 @@ class Asker:
             hides = self._hides()
             stored = stored_vector(self._client, collection.listings, listing_id)
             if stored is None or hides(listing_id, stored.version, stored.seller_id, stored.image_hash):
-                raise CommandFailed(
-                    f"{listing_id} is not in {collection.listings}; `lookalike explain {listing_id}` tells why", 1
+                raise NotFound(
+                    f"{listing_id} is not in {collection.listings}; `lookalike explain {listing_id}` tells why"
                 )
             found = search(
                 self._client,
@@ -88,7 +88,7 @@ class Asker:
                 formats = self._settings.image_formats
                 pixels = decode(data, encoder.recipe, max_pixels=ImageLimits().pixels, formats=formats)
             except BadMessage as bad:
-                raise CommandFailed(f"{query}: {bad.error}", 2) from None
+                raise UsageError(f"{query}: {bad.error}") from None
             # A copy: torch warns of what it can't write to.
             return self._search(collection, encoder.encode(pixels[None].copy())[0].tolist(), wanted, query)
 
@@ -99,7 +99,7 @@ class Asker:
             try:
                 vector = self._encoder_of(collection).encode_texts([text])[0].tolist()
             except BadMessage as bad:
-                raise CommandFailed(f"a text can't be asked for: {bad.error}", 2) from None
+                raise UsageError(f"a text can't be asked for: {bad.error}") from None
             return self._search(collection, vector, wanted, text)
 
     def _search(self, collection: Collections, vector: list[float], wanted: SearchOptions, query: str) -> Answer:
@@ -117,19 +117,17 @@ class Asker:
     def _live(self) -> Collections:
         current = live(self._client, self._settings)
         if current is None:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"nothing is indexed yet: Milvus at {shown_address(self._settings.milvus)} has no alias "
                 f"{self._settings.named('listings')}; start a worker with `lookalike worker index`",
-                1,
             )
         return current
 
     def _encoder_of(self, collection: Collections) -> "SiglipEncoder":
         if self._encoder.recipe.model_id != collection.model_id:
-            raise CommandFailed(
+            raise UsageError(
                 f"the live collection was made by {collection.model_id}, this is {self._encoder.recipe.model_id}; "
                 "set LOOKALIKE_MODEL to the live model",
-                2,
             )
         if collection != self._compared:
             before = read_fingerprint(self._client, self._settings, collection.model_id)

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException
 from schemas.evaluation_report import Report, Shown
 from streams.clients import await_kafka
 from streams.dead_letters import count_by_reason, read_dead_letters
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import LookalikeError, SlowDown
 from streams.groups import RECORD, hash_of, index_group, our_groups
 from streams.lag import lag, members, total_lag
 from streams.reports import last_report
@@ -45,12 +45,12 @@ def overview(settings: Settings) -> dict[str, Any]:
     missing: list[str] = []
     try:
         found |= _from_milvus(settings)
-    except (CommandFailed, SlowDown) as away:
+    except (LookalikeError, SlowDown) as away:
         found["away"].append(str(away))
     try:
         found |= _from_kafka(settings)
         missing = _not_running(settings, found["model"])
-    except (CommandFailed, SlowDown, KafkaException) as away:
+    except (LookalikeError, SlowDown, KafkaException) as away:
         found["away"].append(str(away))
     return found | {"down": [*found["away"], *missing, *not_well(settings)]}
 

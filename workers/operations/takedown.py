@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from schemas.takedown import Kind, Takedown
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.history import newest_events
 from streams.listing_codec import decode_listing
 from streams.publish import Publisher
@@ -23,8 +23,8 @@ def take_down(settings: Settings, kind: Kind, value: str, reason: str) -> Takedo
 def undo(settings: Settings, kind: Kind, value: str) -> int:
     """Undo a takedown, and put back the newest event of each listing that it alone covered; returns how many.
 
-    Safe to repeat, also where it was undone before: then its events are put back again. Raises CommandFailed: 3 where
-    Kafka or Milvus is away, 1 where an event was not confirmed.
+    Safe to repeat, also where it was undone before: then its events are put back again. Raises ServiceUnavailable where
+    Kafka or Milvus is away, LookalikeError where an event was not confirmed.
     """
     write_takedowns(settings, [(f"{kind}:{value}", None)])
     listing_ids = {value} if kind == "listing" else set(_taken_down(settings))
@@ -39,7 +39,7 @@ def undo(settings: Settings, kind: Kind, value: str) -> int:
         count += 1
     delivered = publisher.close()
     if delivered.failed:
-        raise CommandFailed(f"{delivered.failed} events were not put back ({delivered.errors[0]}); undo it again")
+        raise LookalikeError(f"{delivered.failed} events were not put back ({delivered.errors[0]}); undo it again")
     return count
 
 

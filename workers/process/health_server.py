@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.process.reachable_url import reachable_url
 from workers.process.request_origin import REMEDY, AllowedHosts, allowed_hosts
 
@@ -29,7 +29,7 @@ it blocks, or raises an OSError, `/health` does not answer; other errors are pri
 class HealthServer:
     """Serves from `start` to `close`; port 0 is any free one. `named`: further host names that it accepts.
 
-    `/health` answers 503 if the state is stalled, else 200. Raises CommandFailed (1) if the address can't be bound.
+    `/health` answers 503 if the state is stalled, else 200. Raises LookalikeError if the address can't be bound.
     """
 
     def __init__(self, host: str, port: int, report: HealthReport, named: Collection[str] = ()) -> None:
@@ -37,7 +37,7 @@ class HealthServer:
         try:
             self._server = _Server(host, port, _handler(report, allowed_hosts(host, named)))
         except OSError as error:
-            raise CommandFailed(
+            raise LookalikeError(
                 f"{host}:{port} can't be listened on: {error.strerror or error}; choose another --metrics-port"
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)

@@ -10,7 +10,7 @@ from workers.process import atomic_write
 def write_ready_file(file: Path | None, health: str | None) -> None:
     """Write the URL of `/health` to the ready file, if there is one; atomically, so that nobody reads half of it.
 
-    Raises CommandFailed (1) if it can't be written.
+    Raises LookalikeError if it can't be written.
     """
     if file is None:
         return

@@ -46,7 +46,7 @@ def fill_gaps(settings: Settings) -> list[FilledGap]:
     """Record every hole again; safe beside recorders and readers, and to repeat.
 
     Records that can't be read are dead-lettered again. Killed on the way, whole batches are there and the rest is a
-    smaller hole. Raises CommandFailed (3) if Kafka is away, SlowDown if it stops answering, OSError if the disk fails.
+    smaller hole. Raises ServiceUnavailable if Kafka is away, SlowDown if it stops answering, OSError if the disk fails.
     """
     folder, client = interactions_folder(settings), await_kafka(settings)
     places = partitions(client, settings, [INTERACTIONS])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from streams.errors import Broken, CommandFailed, SlowDown
+from streams.errors import Broken, LookalikeError, SlowDown
 from streams.groups import RECORD
 from streams.hash_key_pin import check_own_key
 from streams.keyed_hash import read_hash_key
@@ -56,8 +56,8 @@ class RecorderOptions:
 def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
     """Run until SIGTERM or Ctrl-C, or with `once` until the end of the log, then put in place what is in hand.
 
-    Raises CommandFailed: 1 if it can't go on (with the remedy), 2 without the topics or with another hash key, 3 if
-    Kafka is away.
+    Raises LookalikeError if it can't go on (with the remedy), UsageError without the topics or with another hash key,
+    ServiceUnavailable if Kafka is unavailable.
     """
     configure_runtime()
     stop = threading.Event()
@@ -71,7 +71,7 @@ def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
         GapWatch(folder).check()
         recorder = _recorder(settings, chosen, folder)
     except OSError as error:
-        raise CommandFailed(f"{error.filename or folder} can't be written: {error.strerror or error}") from error
+        raise LookalikeError(f"{error.filename or folder} can't be written: {error.strerror or error}") from error
     server, compactor = _beside(recorder, chosen, folder, settings.allowed_hosts)
     try:
         _loop(recorder, chosen, stop, server)
@@ -81,7 +81,7 @@ def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
     except (Broken, SlowDown, OSError) as broken:
         end_within(chosen.grace, lambda: 1)
         recorder.leave()
-        raise CommandFailed(f"the recorder stopped: {broken}") from broken
+        raise LookalikeError(f"the recorder stopped: {broken}") from broken
     finally:
         compactor.close()
         if server is not None:

@@ -67,7 +67,7 @@ def resume_offset(place: PartitionProgress, folder: Path, *, accept: bool = Fals
 def initialise_start_offsets(settings: Settings, group: str) -> None:
     """Where nothing was ever recorded here, nor committed by the group: every partition begins at its earliest record.
 
-    Written down for all of them at once, so that from then on what is missing means something. Raises CommandFailed
+    Written down for all of them at once, so that from then on what is missing means something. Raises LookalikeError
     (exit 3) where Kafka is away.
     """
     folder, topic = interactions_folder(settings), settings.named(INTERACTIONS)

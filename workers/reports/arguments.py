@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from schemas.evaluation_report import Protocol
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.full_index import MEASURES as OF_INDEX
 from workers.evaluation.measures import PAPER, Measure
@@ -27,33 +27,31 @@ _DAY = timedelta(days=1)
 
 
 def recorded_reach(folder: Path) -> Reach:
-    """How far the records of a folder reach; raises CommandFailed (exit 1) where there are none."""
+    """How far the records of a folder reach; raises LookalikeError where there are none."""
     found = reach(folder)
     if found is None:
-        raise CommandFailed(f"nothing is recorded in {folder}: `lookalike worker record` takes in what shops publish")
+        raise LookalikeError(f"nothing is recorded in {folder}: `lookalike worker record` takes in what shops publish")
     return found
 
 
 def parse_dates(since: str | None, until: str | None) -> tuple[date | None, date | None]:
-    """The days that were written; raises CommandFailed (exit 2) where one is none, or they are the wrong way round."""
+    """The days that were written; raises UsageError where one is none, or they are the wrong way round."""
     first, end = _date("--since", since), _date("--until", until)
     if first and end and first >= end:
-        raise CommandFailed(
-            f"no day lies between: --since {first}, --until {end} (a day that does not count any more)", 2
-        )
+        raise UsageError(f"no day lies between: --since {first}, --until {end} (a day that does not count any more)")
     return first, end
 
 
 def period(folder: Path, recorded: Reach, since: date | None, until: date | None) -> tuple[date, date]:
     """The days [since, until) of a report: by default the last 28 that the records reach, whatever today is.
-    Days before the first recorded one and after the last are left out; CommandFailed (exit 1) where none is left.
+    Days before the first recorded one and after the last are left out; LookalikeError where none is left.
     """
     reach, there = recorded.until, recorded.days
     end = until or _last(reach.date(), there) + _DAY
     first = since or end - min(USUAL_DAYS * _DAY, end - date.min)
     begin, last = max(first, there[0]), min(end, there[-1] + _DAY)
     if begin >= last:
-        raise CommandFailed(
+        raise LookalikeError(
             f"nothing is recorded from {first} to {end - _DAY}; the records of {folder} reach from {there[0]} to "
             f"{reach:%Y-%m-%d %H:%M} UTC"
         )
@@ -75,17 +73,17 @@ def _last(day: date, recorded: Sequence[date]) -> date:
 def evaluation_config(
     protocol: Protocol, measures: str | None, by: str | None, niches: Sequence[str]
 ) -> EvaluationConfig:
-    """What is measured, and sliced by; raises CommandFailed (exit 2) for a measure or a slice that there is not."""
+    """What is measured, and sliced by; raises UsageError for a measure or a slice that there is not."""
     asked = _measures(measures)
     paths = tuple(dict.fromkeys(each.strip("/") for each in niches))
     if protocol == "index":
         if refused := [str(each) for each in asked if each.over != "relevant"]:
-            raise CommandFailed(f"{refused[0]} of a full index: nobody was shown it; nDCG, P, MRR and Recall go", 2)
+            raise UsageError(f"{refused[0]} of a full index: nobody was shown it; nDCG, P, MRR and Recall go")
         return replace(USUAL, measures=tuple(dict.fromkeys((*OF_INDEX, *asked))), by=(), niches=())
     axes = USUAL.by if by is None else _words(by)
     if unknown := [each for each in axes if each not in AXES]:
         always = "surface, layout, position and age always are told"
-        raise CommandFailed(f"--by {unknown[0]}: shelves are sliced by {', '.join(AXES)}; {always}", 2)
+        raise UsageError(f"--by {unknown[0]}: shelves are sliced by {', '.join(AXES)}; {always}")
     if paths:
         axes = tuple(dict.fromkeys((*axes, "niche")))
     wanted = tuple(dict.fromkeys((*_ALWAYS, *asked))) if asked else USUAL.measures
@@ -96,7 +94,7 @@ def _measures(text: str | None) -> list[Measure]:
     try:
         return [Measure.parse(each) for each in _words(text or "")]
     except ValueError as error:
-        raise CommandFailed(f"--measures: {error}", 2) from None
+        raise UsageError(f"--measures: {error}") from None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -107,4 +105,4 @@ def _date(option: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise CommandFailed(f"{option} {text}: a date is wanted, as in 2026-09-01", 2) from None
+        raise UsageError(f"{option} {text}: a date is wanted, as in 2026-09-01") from None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from schemas.evaluation_report import Attributed, Comparison, Report
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.settings import Settings
 from workers.evaluation.attribution_rate import attribution
 from workers.evaluation.config import EvaluationConfig
@@ -35,8 +35,8 @@ class RecordedRun:
     def shelf_report(self, compare: Pair | None) -> Report:
         """What was shown, in the order shown; beside it two models' own orders of it, where asked for.
 
-        Raises CommandFailed: 1 where no shelf tells anything, 2 for a model that was never live or has no collection, 3
-        where Milvus is needed and away.
+        Raises LookalikeError if no shelf can be evaluated, UsageError for a model that was never live or has no
+        collection, ServiceUnavailable if Milvus is needed and unavailable.
         """
         comparison = self._comparison(compare) if compare else None
         by_day = []
@@ -78,17 +78,15 @@ class RecordedRun:
     def _count(self) -> int:
         return len(self.days.each())
 
-    def _nothing(self, which: str = "") -> CommandFailed:
+    def _nothing(self, which: str = "") -> LookalikeError:
         """The error where no shelf is left to tell anything of; a model that was never live here is a slip."""
         days = self.days
         shelves = collect(lambda: scan(days.folder, days.since, days.until, ("model",)).drop_nulls().unique())
         live = sorted(shelves["model"])
         if self.model is not None and live and self.model not in live:
-            return CommandFailed(
-                f"--model {self.model}: it was live on no shelf of these days; {', '.join(live)} was", 2
-            )
+            return UsageError(f"--model {self.model}: it was live on no shelf of these days; {', '.join(live)} was")
         last = days.until - timedelta(days=1)
-        return CommandFailed(f"no visible shelf{which} is recorded from {days.since} to {last} in {days.folder}")
+        return LookalikeError(f"no visible shelf{which} is recorded from {days.since} to {last} in {days.folder}")
 
 
 @contextlib.contextmanager
@@ -101,8 +99,8 @@ def _models(settings: Settings, wanted: Sequence[str]) -> "Iterator[list[Model]]
         yield models_of(client, settings, wanted)
 
 
-def _unscored(shelves: int, models: "Sequence[Model]") -> CommandFailed:
+def _unscored(shelves: int, models: "Sequence[Model]") -> LookalikeError:
     names = " and ".join(each.model_id for each in models)
-    return CommandFailed(
+    return LookalikeError(
         f"of {shelves} shelves under a listing none has one that is indexed by {names}: nothing to tell"
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from schemas.interaction import Shelf
-from streams.errors import Broken, SlowDown
+from streams.errors import CollectionGone, SlowDown
 from streams.keyed_hash import HashKey
 from streams.takedown_follower import TakedownFollower
 from workers.milvus.candidates import Candidate, Hides, search_until_enough
@@ -73,12 +73,12 @@ class Answerer:
         request = Request(self._new_id(), query, policy, visit)
         try:
             made = self._make(request, hides)
-        except Broken:  # the collection was dropped: by now another may be live
+        except CollectionGone:  # the collection was dropped: by now another may be live
             self._means.live.forget()
             try:
                 made = self._make(request, hides)
-            except Broken as broken:
-                raise SlowDown(str(broken)) from broken
+            except CollectionGone as gone:
+                raise SlowDown(str(gone)) from gone
         shelf = shelf_of(request, made, self._means.key, datetime.now(UTC))
         self._means.outbox.enqueue(shelf)
         metrics.SHELVES.labels(made.drawn).inc()
@@ -120,7 +120,7 @@ class Answerer:
         try:
             there = request.query.seek(anchor) if anchor is not None and anchor != live else None
             rival = ranked(anchor, there, 2 * k) if anchor is not None and there is not None else None
-        except (Broken, SlowDown):  # a second opinion must not cost the first
+        except (CollectionGone, SlowDown):  # a second opinion must not cost the first
             rival = None
         if rival is None:
             metrics.MISSED.inc()

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from schemas.interaction import Shelf
-from streams.errors import BadMessage, CommandFailed, SlowDown
+from streams.errors import BadMessage, LookalikeError, SlowDown
 from streams.listing_codec import why_invalid
 from workers.images.decoder_pool import DecodeCall
 from workers.milvus.candidates import Candidate
@@ -228,7 +228,7 @@ def _failures(app: FastAPI) -> None:
         return _json(Problem(reason=reason, detail=str(failure)), status, failure.retry_after or 1.0)
 
     @app.exception_handler(SlowDown)
-    @app.exception_handler(CommandFailed)
+    @app.exception_handler(LookalikeError)
     async def away(request: Request, failure: Exception) -> Response:
         number = log.write(_route(request), failure)
         return _json(Problem(reason="away", detail="a service that is needed does not answer"), 503, 1.0, number)

@@ -4,7 +4,7 @@ import resource
 
 import psutil
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 
 _WANTED = 65_536
 BACKLOG = 32
@@ -17,12 +17,12 @@ _FEWEST = 16
 def places_for(most: int) -> int:
     """How many connections of visitors there may be at once, up to `most`; raises the process's own limit first.
 
-    Raises CommandFailed (1) when there would be too few to serve anybody.
+    Raises LookalikeError when there would be too few to serve anybody.
     """
     limit = _raised()
     places: int = min(most, limit - psutil.Process().num_fds() - BACKLOG - _OTHERS)
     if places < min(most, _FEWEST):
-        raise CommandFailed(
+        raise LookalikeError(
             f"this process may open {limit} files and connections, which leaves {max(0, places)} for visitors; "
             "raise the limit (`ulimit -n 4096`, LimitNOFILE=4096)"
         )

@@ -56,7 +56,7 @@ class Encoders:
         decoders: int = 1,
         device: Device = "auto",
     ) -> None:
-        """Load them. Raises CommandFailed (2) for a model that can't be used."""
+        """Load them. Raises UsageError for a model that can't be used."""
         self._agreement = agreement
         self._by_id: dict[str, QueryEncoder] = {}
         for model in models:

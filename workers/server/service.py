@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from streams.errors import CommandFailed, SlowDown
+from streams.errors import LookalikeError, SlowDown, UsageError
 from streams.hash_key_pin import catalogue_key
 from streams.keyed_hash import HashKey, read_hash_key
 from streams.settings import Settings
@@ -78,8 +78,8 @@ class ServerOptions:
 def run_server(settings: Settings, chosen: ServerOptions, listening: socket.socket) -> None:
     """Serve on a bound socket until SIGTERM or Ctrl-C, then answer what is in work and end.
 
-    Raises CommandFailed: 2 for a model, an anchor or a hash key that can't be used, or an encoder other than the one
-    that filled the collection, 3 where Milvus is away.
+    Raises UsageError for a model, an anchor or a hash key that can't be used, or an encoder other than the one
+    that filled the collection, ServiceUnavailable where Milvus is away.
     """
     with contextlib.closing(listening), contextlib.closing(_Server(settings, chosen)) as server:
         asyncio.run(server.run(listening))
@@ -89,9 +89,9 @@ def _key(settings: Settings) -> HashKey:
     """The catalogue's hash key; if Kafka is away its own, and the follower compares it when Kafka is back."""
     try:
         return catalogue_key(settings, make=True, seconds=_KEY_SECONDS)
-    except CommandFailed as failed:
-        if failed.code == 2:
-            raise
+    except UsageError:
+        raise
+    except LookalikeError:
         return read_hash_key(settings, make=True)
 
 
@@ -137,7 +137,7 @@ class _Server:
         self._seen = self._look()
 
     async def run(self, listening: socket.socket) -> None:
-        """Answer until a signal comes; raises CommandFailed where takedowns can't be followed with our hash key."""
+        """Answer until a signal comes; raises LookalikeError where takedowns can't be followed with our hash key."""
         chosen, stop = self._chosen, stop_event()
         with contextlib.suppress(SlowDown):
             await asyncio.to_thread(self._follower.require, seconds=TAKEDOWNS_SECONDS)
@@ -242,11 +242,11 @@ class _Server:
         )
 
     def _require_agreement(self) -> None:
-        """Raise CommandFailed (2) if another encoder than ours filled the collections that queries go to."""
+        """Raise UsageError if another encoder than ours filled the collections that queries go to."""
         with contextlib.suppress(SlowDown):
             for each in (self._live.now(), *filter(None, (self._anchor,))):
                 if self._encoders.knows(each.model_id) and (problem := self._encoders.problem(each)):
-                    raise CommandFailed(f"{problem}; {REMEDY}", 2)
+                    raise UsageError(f"{problem}; {REMEDY}")
 
     def _find_anchor(self) -> Collections | None:
         given = self._chosen.anchor
@@ -254,7 +254,7 @@ class _Server:
             return None
         found = collection_names(self._settings, given) if "@" in given else collections_named(self._settings, given)
         if not self._searcher.there(found):
-            raise CommandFailed(f"--anchor {given}: Milvus has no collection {found.listings}", 2)
+            raise UsageError(f"--anchor {given}: Milvus has no collection {found.listings}")
         return found
 
     def _tell_ready(self, listening: socket.socket) -> None:

@@ -5,25 +5,24 @@ import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.settings import Settings
 from workers.process.reachable_url import reachable_url
 
 
 def require_token(settings: Settings, host: str) -> None:
-    """Raises CommandFailed (2) where anybody on the network could write interactions."""
+    """Raises UsageError where anybody on the network could write interactions."""
     if not settings.serve_token.get_secret_value() and not _is_loopback(host):
-        raise CommandFailed(
+        raise UsageError(
             f"set LOOKALIKE_SERVE_TOKEN to listen on {host}: without it anybody who reaches it could write "
             "interactions; on 127.0.0.1 none is needed",
-            2,
         )
 
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that has the port and does not listen yet: whoever connects meanwhile is refused, and goes elsewhere.
 
-    Raises CommandFailed (1) where another program has it. Port 0 is any free one.
+    Raises LookalikeError where another program has it. Port 0 is any free one.
     """
     with _telling(host, port):
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -34,7 +33,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def listen(made: socket.socket) -> None:
-    """Begin to listen; raises CommandFailed (1) where another program was quicker."""
+    """Begin to listen; raises LookalikeError where another program was quicker."""
     with _telling(*made.getsockname()[:2]):
         made.listen(1_024)
 
@@ -44,7 +43,7 @@ def _telling(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CommandFailed(
+        raise LookalikeError(
             f"{host}:{port} can't be listened on: {(error.strerror or str(error)).lower()}; choose another --port"
         ) from None
 

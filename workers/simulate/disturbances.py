@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 
 Finding = Literal[
     "nothing", "recording", "index", "release", "invalid traffic", "mix", "season", "data growth", "model"
@@ -96,14 +96,14 @@ def calendar(
 ) -> Calendar:
     """The disturbances of `scenario`, `without` some; others `moved` to another first day, or `resized`.
 
-    What is moved or resized happens, also where the scenario itself has it not. Raises CommandFailed (2) for a name
+    What is moved or resized happens, also where the scenario itself has it not. Raises UsageError for a name
     that there is not.
     """
     moved, resized = moved or {}, resized or {}
     if scenario not in SCENARIOS:
-        raise CommandFailed(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)}", 2)
+        raise UsageError(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
     if unknown := sorted({*without, *moved, *resized} - set(ALL)):
-        raise CommandFailed(f"no disturbance {unknown[0]!r}; there are {', '.join(ALL)}", 2)
+        raise UsageError(f"no disturbance {unknown[0]!r}; there are {', '.join(ALL)}")
     names = (SCENARIOS[scenario] | set(moved) | set(resized)) - set(without)
     held = {name: each for name, each in ALL.items() if name in names}
     return Calendar(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.picture_folder import SUFFIXES, title_of
 from workers.demo.catalogue import BUNDLED
 from workers.simulate.draws import Floats, Ints
@@ -43,16 +43,16 @@ class Pictures:
 def read_pictures(folder: Path = BUNDLED) -> Pictures:
     """Every picture below `folder`, or 2,000 of them; what can't be decoded is left out.
 
-    Raises CommandFailed (2) where there are too few.
+    Raises UsageError where there are too few.
     """
     if not folder.is_dir():
-        raise CommandFailed(f"{folder} is not a folder", 2)
+        raise UsageError(f"{folder} is not a folder")
     root = folder.resolve()
     found = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     chosen = found[:: max(1, -(-len(found) // _MOST))]
     read = [(path, pixels) for path in chosen if (pixels := _pixels(path)) is not None]
     if len(read) < FEWEST:
-        raise CommandFailed(f"only {len(read)} pictures below {folder}; a shop needs {FEWEST}", 2)
+        raise UsageError(f"only {len(read)} pictures below {folder}; a shop needs {FEWEST}")
     looks = _looks(np.stack([pixels for _, pixels in read]))
     names = ["/".join(path.relative_to(root).parent.parts) for path, _ in read]
     if len(set(names)) < _FEW_CATEGORIES:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
 from streams.clients import await_kafka, producer
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.publish import Delivered, Publisher
 from streams.settings import Settings
 from streams.topics import CREATED, INTERACTIONS, UPDATED
@@ -167,8 +167,8 @@ def _record_time(at: int, now: int) -> int:
 
 
 def _check_topics(settings: Settings) -> None:
-    """Raises CommandFailed: 3 where Kafka is away, 1 where a topic is missing."""
+    """Raises ServiceUnavailable where Kafka is away, LookalikeError where a topic is missing."""
     there = await_kafka(settings).list_topics(timeout=10).topics
     for name in map(settings.named, (CREATED, UPDATED, INTERACTIONS)):
         if name not in there:
-            raise CommandFailed(f"topic {name} is missing; `lookalike topics create` creates it")
+            raise LookalikeError(f"topic {name} is missing; `lookalike topics create` creates it")

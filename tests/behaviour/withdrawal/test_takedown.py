@@ -9,7 +9,7 @@ import pytest
 from awaiting import eventually
 from catalogue import Catalogue, catalogue
 from program import IndexWorker, document, failed, index_worker, run
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.settings import Settings
 from workers.local.ports import free_port
 from workers.milvus.neighbors import SearchOptions
@@ -48,7 +48,7 @@ def test_a_listing_and_back(either: Catalogue) -> None:
         before = either.row(two)
         assert takedown(either, "--listing", two, "--reason", "a test")["undone"] is False
         eventually(lambda: answer(asker, one, one) == {other}, "out of the answers", seconds=10)
-        with pytest.raises(CommandFailed, match="is not in"):
+        with pytest.raises(LookalikeError, match="is not in"):
             asker.by_listing(two, SearchOptions())
         eventually(lambda: taken_down(either, two), "its row is gone")
         grave = either.known(two).tombstone

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.decision import diagnostics, evidence_store
 from workers.decision.alarms import observed_reading
 from workers.decision.baseline import reference, shortfall
@@ -107,7 +107,7 @@ def test_another_process_that_decides(tmp_path: Path, monkeypatch: pytest.Monkey
     """It is waited for, not for ever."""
     monkeypatch.setattr(evidence_store, "WAIT_SECONDS", 0.1)
     with Store(tmp_path) as one, Store(tmp_path) as other, one.exclusive():
-        with pytest.raises(CommandFailed, match="another process is deciding"), other.exclusive():
+        with pytest.raises(LookalikeError, match="another process is deciding"), other.exclusive():
             pass
         assert other.note("state") is None
     with Store(tmp_path) as store, store.exclusive():

@@ -16,7 +16,7 @@ import pytest
 
 import workers.indexer.metrics  # noqa: F401 - a metric to look for
 from awaiting import eventually
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.process import health_server
 from workers.process.health_server import CONNECTIONS, HealthServer
 
@@ -144,5 +144,5 @@ def test_a_port_in_use() -> None:
     """One line that says which, and what to try."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(CommandFailed, match=rf"127\.0\.0\.1:{port} can't be listened on: .*--metrics-port"):
+        with pytest.raises(LookalikeError, match=rf"127\.0\.0\.1:{port} can't be listened on: .*--metrics-port"):
             HealthServer("127.0.0.1", port, lambda: RUNNING)

@@ -43,7 +43,8 @@ METHODS = {
     "Searcher": {"by_listing": 2, "by_image": 2, "by_text": 2, "close": 0},
 }
 """How many arguments each must be given, by position."""
-NAMES = {*FIELDS, *METHODS, "ListingEvent", "LookalikeError", "Settings", "json_schema", "read_settings"}
+ERRORS = {"LookalikeError", "NotFound", "ServiceUnavailable", "UsageError"}
+NAMES = {*FIELDS, *METHODS, *ERRORS, "ListingEvent", "Settings", "json_schema", "read_settings"}
 
 
 def test_names() -> None:
@@ -97,3 +98,8 @@ def test_a_publisher_imports_no_store() -> None:
     )
     ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "set()"
+
+
+def test_errors() -> None:
+    """One `except LookalikeError` handles all of them."""
+    assert all(issubclass(getattr(lookalike, name), lookalike.LookalikeError) for name in ERRORS)

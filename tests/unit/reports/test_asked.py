@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.evaluation_report import Protocol
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from workers.evaluation.config import USUAL
 from workers.interactions.layout import days as folder_days
 from workers.interactions.reach import Reach
@@ -54,12 +54,12 @@ def test_days_without_a_record_at_either_end_are_left_out(tmp_path: Path) -> Non
 def test_no_day_that_is_recorded(tmp_path: Path, since: str | None, until: str | None) -> None:
     """Exit 1: nothing is wrong, there is just nothing."""
     folder = _recorded(tmp_path, TODAY)
-    with pytest.raises(CommandFailed, match="reach from 2025-03-20 to 2025-03-20 09:00 UTC") as failure:
+    with pytest.raises(LookalikeError, match="reach from 2025-03-20 to 2025-03-20 09:00 UTC") as failure:
         period(folder, _reach(folder), *parse_dates(since, until))
-    assert failure.value.code == 1
-    with pytest.raises(CommandFailed, match="`lookalike worker record`") as failure:
+    assert type(failure.value) is LookalikeError
+    with pytest.raises(LookalikeError, match="`lookalike worker record`") as failure:
         recorded_reach(tmp_path / "none")
-    assert failure.value.code == 1
+    assert type(failure.value) is LookalikeError
 
 
 def test_measures_come_beside_those_that_are_always_told() -> None:
@@ -90,10 +90,9 @@ def test_a_niche_is_sliced_by_whatever_else_is() -> None:
 )
 def test_a_slip_says_what_goes(protocol: Protocol, measures: str | None, by: str | None, said: str) -> None:
     """Exit 2, before anything is read."""
-    with pytest.raises(CommandFailed) as failure:
+    with pytest.raises(UsageError) as failure:
         evaluation_config(protocol, measures, by, ())
     assert said in str(failure.value)
-    assert failure.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,6 @@ def test_a_slip_says_what_goes(protocol: Protocol, measures: str | None, by: str
 )
 def test_dates_that_can_not_be(since: str | None, until: str | None, said: str) -> None:
     """Exit 2."""
-    with pytest.raises(CommandFailed) as failure:
+    with pytest.raises(UsageError) as failure:
         parse_dates(since, until)
     assert said in str(failure.value)
-    assert failure.value.code == 2

@@ -7,15 +7,16 @@ import pytest
 
 CODE = """
 import resource, sys
-from streams.errors import CommandFailed
 soft, hard = int(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+from streams.errors import LookalikeError
+from workers.process.exit_status import exit_status
 from workers.server.file_descriptors import places_for
 try:
     print(places_for(1_000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-except CommandFailed as refused:
+except LookalikeError as refused:
     print(refused)
-    sys.exit(refused.code)
+    sys.exit(exit_status(refused))
 """
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pymilvus.exceptions import MilvusException
 
-from streams.errors import BadMessage, Broken, CommandFailed, SlowDown
+from streams.errors import BadMessage, Broken, ServiceUnavailable, SlowDown
 from streams.settings import Settings
 from workers.milvus.collection import Collections
 from workers.milvus.searcher import Searcher
@@ -53,7 +53,7 @@ def asked(failure: Exception, formats: tuple[str, ...] = (), picture: str = "") 
     ("failure", "status", "reason"),
     [
         (SlowDown(f"Milvus: {INNER}"), 503, "away"),
-        (CommandFailed(INNER, 3), 503, "away"),
+        (ServiceUnavailable(INNER), 503, "away"),
         (Broken(INNER), 500, "internal"),
         (MilvusException(1, INNER), 500, "internal"),
         (ValueError(INNER), 500, "internal"),

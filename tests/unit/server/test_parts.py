@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.interaction import Drawn
-from streams.errors import BadMessage, CommandFailed, SlowDown
+from streams.errors import BadMessage, LookalikeError, SlowDown
 from streams.keyed_hash import HashKey
 from streams.settings import Settings
 from workers.milvus.collection import Collections
@@ -199,14 +199,14 @@ def test_where_it_listens() -> None:
     for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
         require_token(bare, host)
     for host in ("0.0.0.0", "::", "10.0.0.1", "shop.example.com", ""):
-        with pytest.raises(CommandFailed, match="LOOKALIKE_SERVE_TOKEN"):
+        with pytest.raises(LookalikeError, match="LOOKALIKE_SERVE_TOKEN"):
             require_token(bare, host)
         require_token(guarded, host)
     with bound("127.0.0.1", 0) as first:
         listen(first)
         port = first.getsockname()[1]
         assert address_of(first) == f"http://127.0.0.1:{port}"
-        with pytest.raises(CommandFailed, match=f"127.0.0.1:{port} can't be listened on"):
+        with pytest.raises(LookalikeError, match=f"127.0.0.1:{port} can't be listened on"):
             bound("127.0.0.1", port)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.interactions.scan import scan
 from workers.simulate import ranking
 from workers.simulate.behaviour import BUYS, LIKES
@@ -198,7 +198,7 @@ def test_every_scenario_is_known() -> None:
     for name in SCENARIOS:
         assert calendar(name).held
     assert "bots" not in calendar("all", without=["bots"]).held
-    with pytest.raises(CommandFailed, match="no scenario 'storm'"):
+    with pytest.raises(LookalikeError, match="no scenario 'storm'"):
         calendar("storm")
-    with pytest.raises(CommandFailed, match="no disturbance 'rain'"):
+    with pytest.raises(LookalikeError, match="no disturbance 'rain'"):
         calendar("all", without=["rain"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pictures import jpeg
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from workers.simulate.disturbances import calendar
 from workers.simulate.market import Market, Setup
 from workers.simulate.pictures import read_pictures
@@ -40,7 +40,7 @@ def test_other_pictures_make_other_ids(tmp_path: Path) -> None:
 def test_too_few_pictures_are_no_shop(tmp_path: Path) -> None:
     """It is said how many there are, and how many it takes."""
     (tmp_path / "one.jpg").write_bytes(jpeg(1))
-    with pytest.raises(CommandFailed, match=r"only 1 pictures .* needs 20"):
+    with pytest.raises(LookalikeError, match=r"only 1 pictures .* needs 20"):
         read_pictures(tmp_path)
-    with pytest.raises(CommandFailed, match="is not a folder"):
+    with pytest.raises(LookalikeError, match="is not a folder"):
         read_pictures(tmp_path / "nowhere")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.keyed_hash import key_file, read_hash_key
 from streams.settings import Settings
 from workers.decision.evidence_store import Store
@@ -20,6 +20,7 @@ from workers.interactions.erasure_list import read_erasures, record_erasure
 from workers.interactions.gaps import find_gaps
 from workers.interactions.layout import ERASURES, START_OFFSETS
 from workers.interactions.progress import next_offsets, write_start_offset
+from workers.process.exit_status import exit_status
 from workers.process.ready_file import write_ready_file
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -71,10 +72,10 @@ def settings(tmp_path: Path) -> Settings:
 
 def refusal(use: Callable[[], Any], path: Path, code: int) -> str:
     """The line that it ends with."""
-    with pytest.raises(CommandFailed) as failed:
+    with pytest.raises(LookalikeError) as failed:
         use()
     said = str(failed.value)
-    assert failed.value.code == code, said
+    assert exit_status(failed.value) == code, said
     assert str(path) in said
     assert "\n" not in said
     return said

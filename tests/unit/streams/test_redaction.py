@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from streams.errors import BadMessage, Broken, CommandFailed, SlowDown, unreachable
+from streams.errors import BadMessage, Broken, LookalikeError, SlowDown, unreachable
 from streams.logging_setup import set_up_log
 from streams.redaction import redacted, shown_address
 from streams.settings import read_settings
@@ -32,7 +32,7 @@ def test_removed(address: str) -> None:
     text = f"asked {address} twice, then 'http://ok.example/@a:b'"
     for said in (
         redacted(text),
-        str(CommandFailed(text)),
+        str(LookalikeError(text)),
         str(SlowDown(text)),
         str(Broken(text)),
         BadMessage("fetch-refused", text).error,
@@ -80,9 +80,9 @@ def test_logs(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A bad address is not repeated with its password, whether or not it has a scheme."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CommandFailed, match="LOOKALIKE_MILVUS") as bad:
+    with pytest.raises(LookalikeError, match="LOOKALIKE_MILVUS") as bad:
         read_settings(milvus="root:secret@db:19530")
     assert "secret" not in str(bad.value)
-    with pytest.raises(CommandFailed, match="LOOKALIKE_MILVUS") as far:
+    with pytest.raises(LookalikeError, match="LOOKALIKE_MILVUS") as far:
         milvus_address(read_settings(milvus="http://root:secret@db:19530"))
     assert "secret" not in str(far.value)

@@ -15,6 +15,7 @@ from streams.takedowns import Takedowns
 from streams.topics import DEAD_LETTER, INDEXED
 from workers.indexer.availability import Availability
 from workers.indexer.reporter import Reporter
+from workers.process.exit_status import exit_status
 from workers.recorder.dead_letters import DeadLetterProducer
 
 
@@ -102,7 +103,7 @@ def test_whoever_sends_it(code: int, kind: type[Exception], words: str, status: 
     delivered = Delivered()
     delivered.fail(KafkaError(KafkaError._MSG_TIMED_OUT))
     delivered.fail(KafkaError(code))
-    assert (delivered.failed, delivered.exit_code) == (2, status)
+    assert (delivered.failed, exit_status(delivered.failure("2 failed"))) == (2, status)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(each[0], each[1]) for each in REFUSED])

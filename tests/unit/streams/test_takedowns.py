@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from schemas.source import Source
 from schemas.takedown import KeyPin, Kind, Takedown
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError, UsageError
 from streams.keyed_hash import HashKey, key_file, read_hash_key
 from streams.listing_codec import Record
 from streams.settings import Settings
@@ -96,9 +96,8 @@ def test_an_erasure_that_cannot_be_read_refuses_all_versions() -> None:
 
 def test_another_key_is_no_key() -> None:
     """Who has another hash key would miss what was erased: it ends with the remedy, and names neither key."""
-    with pytest.raises(CommandFailed, match="LOOKALIKE_HASH_KEY") as failure:
+    with pytest.raises(UsageError, match="LOOKALIKE_HASH_KEY") as failure:
         of(entry("erased", "0" * 64, version=5, key_id=HashKey("something else entirely").key_id))
-    assert failure.value.code == 2
     assert "nobody else has" not in str(failure.value)
 
 
@@ -154,7 +153,7 @@ def test_garbage_is_counted_and_stops_nobody(key: str, value: bytes) -> None:
 def test_the_key_file(tmp_path: Path) -> None:
     """Made once, for its owner alone; the setting wins, a short one is refused, and none is an error."""
     settings = Settings(data=tmp_path)
-    with pytest.raises(CommandFailed, match="LOOKALIKE_HASH_KEY is not set"):
+    with pytest.raises(LookalikeError, match="LOOKALIKE_HASH_KEY is not set"):
         read_hash_key(settings)
     made = read_hash_key(settings, make=True)
     assert read_hash_key(settings, make=True).key_id == read_hash_key(settings).key_id == made.key_id
@@ -163,7 +162,7 @@ def test_the_key_file(tmp_path: Path) -> None:
     given = settings.model_copy(update={"hash_key": SecretStr("another key of ours")})
     assert read_hash_key(given).key_id == HashKey("another key of ours").key_id != made.key_id
     assert "another key" not in repr(given)
-    with pytest.raises(CommandFailed, match="could be guessed"):
+    with pytest.raises(LookalikeError, match="could be guessed"):
         read_hash_key(settings.model_copy(update={"hash_key": SecretStr("short")}))
 
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from pictures import jpeg
 from streams.clients import client_config
-from streams.errors import CommandFailed
+from streams.errors import LookalikeError
 from streams.settings import Settings
 from workers.images.circuit_breaker import HostUnavailable
 from workers.images.fetch import Fetcher
@@ -176,6 +176,6 @@ def test_kafkas_own_client(believed: tuple[int, "queue.SimpleQueue[bool]"], ca_f
 def test_milvus_own_client(believed: tuple[int, "queue.SimpleQueue[bool]"], ca_file: Path, given: bool) -> None:
     """pymilvus speaks to a server with the file, and breaks off without it."""
     port, told = believed
-    with pytest.raises(CommandFailed):  # no Milvus answers
+    with pytest.raises(LookalikeError):  # no Milvus answers
         vectors_client.connect(Settings(milvus=f"https://localhost:{port}", ca_file=ca_file if given else None))
     assert told.get(timeout=20) is given

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from schemas.source import Source, record_time
-from streams.errors import Broken, CommandFailed
+from streams.errors import Broken, LookalikeError
 from streams.groups import index_group
 from streams.listing_codec import Record
 from streams.retry_headers import first_source, retry_state
@@ -233,7 +233,7 @@ class IndexApp:
         """Why the Faust app ended by itself: usually an offset that is missing or out of range."""
         try:
             found = check_offsets(self._settings, self.app.conf.id)
-        except (CommandFailed, KafkaException):
+        except (LookalikeError, KafkaException):
             found = None
         return found or f"the Faust app ended by itself: {self.app.crash_reason!r}"
 

@@ -7,7 +7,7 @@ import faust
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import SASLMechanism
 
-from streams.errors import CommandFailed
+from streams.errors import UsageError
 from streams.settings import Settings
 from streams.tls import kafka_config
 
@@ -18,18 +18,17 @@ _KNOWN = {"security.protocol", *_SSL_FILES, *_SASL}
 
 
 def broker_options(settings: Settings) -> dict[str, Any]:
-    """Faust's `broker` and `broker_credentials`; raises CommandFailed (exit 2) for a setting without an equivalent."""
+    """Faust's `broker` and `broker_credentials`; raises UsageError for a setting without an equivalent."""
     config = kafka_config(settings)
     if unknown := sorted(set(config) - _KNOWN):
-        raise CommandFailed(
+        raise UsageError(
             f"LOOKALIKE_KAFKA_CONFIG: {unknown[0]} can't be given to the index workers' driver; it takes "
             f"{', '.join(sorted(_KNOWN))}",
-            2,
         )
     options: dict[str, Any] = {"broker": [f"kafka://{server.strip()}" for server in settings.kafka.split(",")]}
     protocol = str(config.get("security.protocol", "plaintext")).upper()
     if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
-        raise CommandFailed(f"LOOKALIKE_KAFKA_CONFIG: security.protocol {protocol} is not known", 2)
+        raise UsageError(f"LOOKALIKE_KAFKA_CONFIG: security.protocol {protocol} is not known")
     context = _ssl_context(config) if protocol.endswith("SSL") else None
     if protocol == "SSL":
         options["broker_credentials"] = SSLCredentials(context=context)
@@ -44,17 +43,16 @@ def _ssl_context(config: dict[str, Any]) -> ssl.SSLContext:
         if certificate := config.get("ssl.certificate.location"):
             context.load_cert_chain(certificate, config.get("ssl.key.location"), config.get("ssl.key.password"))
     except (OSError, ssl.SSLError) as error:
-        raise CommandFailed(f"LOOKALIKE_KAFKA_CONFIG: the TLS files can't be loaded ({error})", 2) from None
+        raise UsageError(f"LOOKALIKE_KAFKA_CONFIG: the TLS files can't be loaded ({error})") from None
     return context
 
 
 def _sasl(config: dict[str, Any], context: ssl.SSLContext | None) -> faust.types.auth.CredentialsT:
     mechanism = str(config.get("sasl.mechanism", config.get("sasl.mechanisms", "PLAIN"))).upper()
     if mechanism not in _MECHANISMS:
-        raise CommandFailed(
+        raise UsageError(
             f"LOOKALIKE_KAFKA_CONFIG: sasl.mechanism {mechanism} can't be given to the index workers' driver; it takes "
             f"{', '.join(sorted(_MECHANISMS))}",
-            2,
         )
     return SASLCredentials(
         username=config.get("sasl.username"),

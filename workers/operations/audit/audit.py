@@ -25,7 +25,7 @@ def audit(subject: Subject, progress: Progress = lambda _what, _count: None) -> 
     """Judge every listing of `subject` by the rules of `oracle`.
 
     Safe while the workers go on: events that were not committed when the audit began are pending, and what seems wrong
-    is read a second time (Strong) before it counts. Raises CommandFailed (3) and SlowDown where a service is away.
+    is read a second time (Strong) before it counts. Raises ServiceUnavailable and SlowDown where a service is away.
     """
     with Notebook() as notes:
         borders = gather(subject, notes, progress)

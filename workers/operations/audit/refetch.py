@@ -29,7 +29,7 @@ class Refetched:
 def refetch(settings: Settings, store: Store, listing_ids: Collection[str]) -> Refetched:
     """Ask the workers to look again at the pictures of `listing_ids`; returns when Kafka has confirmed it.
 
-    Raises CommandFailed (3) and SlowDown where Kafka or Milvus is away.
+    Raises ServiceUnavailable and SlowDown where Kafka or Milvus is away.
     """
     known, newest = store.known(listing_ids), newest_events(settings, listing_ids)
     told, publisher = Refetched(), Publisher(settings)

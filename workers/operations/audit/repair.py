@@ -17,7 +17,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from schemas.source import Source
 from streams.clients import admin
-from streams.errors import CommandFailed
+from streams.errors import ServiceUnavailable
 from streams.history import listing_history, listing_of
 from streams.lag import committed_offsets
 from streams.listing_codec import Record
@@ -51,14 +51,13 @@ def repair(
 ) -> Repaired:
     """Put right what `found` says, and wait up to `seconds` until it is.
 
-    Raises CommandFailed: 3 where no index worker runs, who would do it, or where a service is away.
+    Raises ServiceUnavailable where no index worker runs, who would do it, or where a service is away.
     """
     findings = found.report.findings
     if findings and not found.workers:
-        raise CommandFailed(
+        raise ServiceUnavailable(
             f"no index worker is in the group {subject.group}, and only workers write; start one with "
             "`lookalike worker index`, then repair again",
-            3,
         )
     concerned = replace(subject, only={each.listing_id for each in findings})
     left, deadline = found.report, time.monotonic() + seconds

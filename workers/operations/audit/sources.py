@@ -70,7 +70,7 @@ class Borders:
 
 
 def gather(subject: Subject, notes: Notebook, progress: Progress) -> Borders:
-    """Read everything into `notes`. Raises CommandFailed (3) and SlowDown where Kafka or Milvus is away."""
+    """Read everything into `notes`. Raises ServiceUnavailable and SlowDown where Kafka or Milvus is away."""
     settings = subject.settings
     client = await_kafka(settings)
     places = partitions(client, settings, LISTING_TOPICS)
