@@ -1,4 +1,4 @@
-"""Where a record stood in the log: what orders two events of equal version."""
+"""The location of a record in the log, and its time."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,8 +24,3 @@ class Source(BaseModel):
     partition: int
     offset: int
     timestamp: int = 0
-
-    @property
-    def order(self) -> tuple[int, str, int, int]:
-        """What decides between two events of equal version: the later record, the same in every order of arrival."""
-        return (self.timestamp, self.topic, self.partition, self.offset)

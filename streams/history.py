@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from schemas.order import Order
 from streams.errors import BadMessage
 from streams.listing_codec import Record, decode_listing
 from streams.retry_headers import first_source
@@ -29,13 +30,13 @@ def newest_events(settings: Settings, listing_ids: Collection[str]) -> dict[str,
 
     The newest is the one that wins in the index: by version, then by where it first stood.
     """
-    newest: dict[str, tuple[tuple[int, int, str, int, int], Record]] = {}
+    newest: dict[str, tuple[Order, Record]] = {}
     for record in listing_history(settings, listing_ids):
         try:
             event = decode_listing(record)
         except BadMessage:
             continue
-        order = (event.version, *first_source(record).order)
+        order = Order.of(event.version, first_source(record))
         if event.listing_id not in newest or newest[event.listing_id][0] < order:
             newest[event.listing_id] = (order, record)
     return {listing_id: record for listing_id, (_, record) in newest.items()}

@@ -93,7 +93,7 @@ def first_source(record: Record) -> Source:
 
 def event_of(record: Record) -> tuple[object, ...]:
     """What makes two records copies of one event: the bytes count too, for headers can be written by anyone."""
-    return (first_source(record).order, retry_state(record).refetch, record.key, record.value)
+    return (first_source(record), retry_state(record).refetch, record.key, record.value)
 
 
 def _texts(record: Record) -> dict[str, str]:

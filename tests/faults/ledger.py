@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from faults.histories import Made
+from schemas.order import Order
 from schemas.outcome import Outcome
 from schemas.source import Source
-from workers.milvus.row import Known, Order, order_of
+from workers.milvus.row import Known
 from workers.operations.audit.oracle import Listing, Report, Stored, event_of, judge, stored_of
 
 Place = tuple[str, int, int]
@@ -48,7 +49,7 @@ class Ledger:
         written: dict[str, Order] = {}
         for outcome in outcomes:
             if outcome.outcome in WRITTEN:
-                order = order_of(outcome.version, outcome.source)
+                order = Order.of(outcome.version, outcome.source)
                 written[outcome.listing_id] = max(order, written.get(outcome.listing_id, order))
         events = defaultdict(list)
         for made, source in self.entries:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from changes import received_record
+from schemas.order import Order
 from schemas.outcome import Done
 from schemas.source import Source
 from streams.errors import BadMessage
@@ -35,7 +36,7 @@ from workers.indexer.settler import Settler
 from workers.indexer.shared import Shared
 from workers.indexer.stages import Stages
 from workers.indexer.writer import Writer
-from workers.milvus.row import Known, Order, Row, Tombstone
+from workers.milvus.row import Known, Row, Tombstone
 from workers.operations.audit.oracle import Event, Listing, Report, event_of, judge, stored_of
 
 PARTITIONS = 2

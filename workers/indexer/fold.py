@@ -8,8 +8,8 @@ import threading
 from bisect import insort
 from collections.abc import Iterable
 
+from schemas.order import Order
 from workers.indexer.pending_event import PendingEvent
-from workers.milvus.row import Order
 
 
 class Fold:

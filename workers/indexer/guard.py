@@ -6,8 +6,9 @@ Called twice: before the fetch, to save work, and right before the write, for co
 from enum import Enum, auto
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from streams.takedowns import Takedowns
-from workers.milvus.row import Known, Order, TombstoneStatus, content_of, expected_content, source_of
+from workers.milvus.row import Known, TombstoneStatus, content_of, expected_content
 
 
 class Action(Enum):
@@ -55,7 +56,7 @@ def decide(
         return Action.PICTURE
     if refetch and event.status == "on_sale" and row["image_hash"] != image_hash:
         return Action.PICTURE
-    if row_order == order and content_of(row) == expected_content(event, source_of(order)):
+    if row_order == order and content_of(row) == expected_content(event, order.source):
         return Action.DONE
     if row["image_urls"] == list(event.image_urls) or row["image_hash"] == image_hash:
         return Action.METADATA

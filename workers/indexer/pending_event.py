@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from schemas.outcome import StagesMs
 from schemas.source import Source
 from streams.listing_codec import Record, decode_listing
@@ -11,7 +12,6 @@ from streams.retry_headers import RetryState
 from streams.skipped_records import skipped
 from streams.watermark import Watermark
 from workers.indexer.in_flight import InFlight
-from workers.milvus.row import Order, order_of
 
 
 @dataclass(slots=True)
@@ -100,6 +100,6 @@ def read_event(received: ReceivedRecord) -> PendingEvent:
     if received.skip:
         raise skipped()
     event = decode_listing(received.record)
-    pending = PendingEvent(received, event, order_of(event.version, received.source))
+    pending = PendingEvent(received, event, Order.of(event.version, received.source))
     pending.times.queue = (time.monotonic() - received.received_at) * 1_000
     return pending

@@ -8,10 +8,11 @@ from typing import get_args
 from pymilvus import MilvusClient
 
 from schemas.listing import Status
+from schemas.order import Order
 from streams.errors import CollectionGone
 from workers.milvus.client import read
 from workers.milvus.collection import Collections
-from workers.milvus.row import Known, Order
+from workers.milvus.row import Known
 from workers.milvus.store import STRONG, Store
 
 ROW_STATUSES = tuple(status for status in get_args(Status) if status != "removed")

@@ -10,10 +10,8 @@ from typing import Any, Literal, TypedDict, cast
 from pydantic import ValidationError
 
 from schemas.listing import ListingEvent, Status
+from schemas.order import Order
 from schemas.source import Source
-
-Order = tuple[int, int, str, int, int]
-"""Version first, then the source's order: what decides which of two events of a listing is the later."""
 
 VECTOR_FIELD = "embedding"
 
@@ -71,25 +69,14 @@ class Known:
         return _order(self.tombstone) if self.tombstone else None
 
 
-def order_of(version: int, source: Source) -> Order:
-    """The order of an event."""
-    return (version, *source.order)
-
-
-def source_of(order: Order) -> Source:
-    """Where the event of this order first stood."""
-    _, timestamp, topic, partition, offset = order
-    return Source(topic=topic, partition=partition, offset=offset, timestamp=timestamp)
-
-
 NOWHERE = Source(topic="", partition=-1, offset=-1)
 
 
 def _order(kept: Row | Tombstone) -> Order:
     try:
-        return order_of(kept["version"], Source.model_validate(kept["source"]))
+        return Order.of(kept["version"], Source.model_validate(kept["source"]))
     except ValidationError:  # written by someone else; it must end no worker, and the audit finds it
-        return order_of(kept["version"], NOWHERE)
+        return Order.of(kept["version"], NOWHERE)
 
 
 def row_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from streams.dead_letters import StoredDeadLetter, format_time, newest_dead_letters, place_of
 from streams.dead_letters import read_dead_letters as all_letters
 from streams.errors import BadMessage
@@ -79,7 +80,7 @@ def open_letters(settings: Settings, letters: Iterable[StoredDeadLetter]) -> Ite
         for letter in batch:
             if letter.location in wanted:
                 by_model.setdefault(letter.dead_letter.model, set()).add(wanted[letter.location].listing_id)
-        done: dict[tuple[str, str], tuple[int, int, str, int, int]] = {}
+        done: dict[tuple[str, str], Order] = {}
         for model, ids in by_model.items():
             with as_command_failure(settings):
                 found = newest_orders(client, collection_names(settings, model), ids)
@@ -87,7 +88,7 @@ def open_letters(settings: Settings, letters: Iterable[StoredDeadLetter]) -> Ite
         for letter in batch:
             event = wanted.get(letter.location)
             newest = done.get((letter.dead_letter.model, event.listing_id)) if event else None
-            if event is None or newest is None or newest < (event.version, *letter.dead_letter.source.order):
+            if event is None or newest is None or newest < Order.of(event.version, letter.dead_letter.source):
                 yield letter
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from schemas.outcome import Outcome
 from schemas.source import Source
 from streams.dead_letters import parse_dead_letter, place_of
@@ -61,7 +62,7 @@ def _from_log(settings: Settings, listing_id: str) -> Found:
     for record in told:
         if record.source.topic == takedowns:
             found.hidden.apply(record)
-    for record in sorted(told, key=lambda each: each.source.order):
+    for record in sorted(told, key=lambda each: Order.of(0, each.source)):
         if record.source.topic == takedowns:
             continue
         if record.source.topic == settings.named(INDEXED):

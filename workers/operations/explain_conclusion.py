@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from schemas.outcome import Outcome
 from schemas.source import Source
 from schemas.takedown import Takedown
@@ -13,8 +14,6 @@ from streams.dead_letters import StoredDeadLetter, place_of
 from streams.listing_codec import Record
 from streams.retry_headers import RetryState
 from streams.takedowns import Takedowns
-
-Order = tuple[int, int, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Event:
     @property
     def order(self) -> Order | None:
         """What decides which of two events is the later."""
-        return None if self.event is None else (self.event.version, *self.source.order)
+        return None if self.event is None else Order.of(self.event.version, self.source)
 
     def document(self) -> dict[str, Any]:
         """As `explain --json` shows it."""

@@ -7,6 +7,7 @@ from pymilvus import MilvusClient
 
 from rows import row, source
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from schemas.source import Source
 from streams.errors import BadMessage, Broken, SlowDown
 from streams.settings import Settings
@@ -38,7 +39,7 @@ def test_a_row_comes_back_as_it_was(store: Store) -> None:
     assert known.tombstone is None
     assert list(known.row["embedding"]) == pytest.approx(written["embedding"], abs=1e-6)
     assert {**known.row, "embedding": None} == {**written, "embedding": None}
-    assert known.row_order == (2**63 - 1, *source(2**63 - 1).order)
+    assert known.row_order == Order.of(2**63 - 1, source(2**63 - 1))
 
 
 def test_what_a_row_shows_survives(store: Store) -> None:
@@ -105,7 +106,7 @@ def test_any_visible_id(store: Store, listing_id: str) -> None:
     store.delete_with_tombstone([tombstone_of(listing_id, 9, "removed", source(9))])
     known = store.known([listing_id, listing_id[:-1] + "!"])
     assert known[listing_id].row is None
-    assert known[listing_id].tombstone_order == (9, *source(9).order)
+    assert known[listing_id].tombstone_order == Order.of(9, source(9))
     assert known[listing_id[:-1] + "!"].row is not None
 
 

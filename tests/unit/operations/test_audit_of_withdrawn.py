@@ -2,18 +2,18 @@
 
 from datetime import UTC, datetime
 
+from schemas.order import Order
 from schemas.source import Source
 from schemas.takedown import Kind, Takedown
 from streams.keyed_hash import HashKey
 from streams.listing_codec import Record
 from streams.takedowns import Takedowns
-from workers.milvus.row import order_of
 from workers.operations.audit.audit import withdrawn
 from workers.operations.audit.oracle import Event, Listing, Stored, judge
 
 KEY = HashKey("a key that nobody else has")
 PLACE = Source(topic="listing-updated", partition=0, offset=1, timestamp=1_000)
-ORDER = order_of(2, PLACE)
+ORDER = Order.of(2, PLACE)
 ON_SALE = Event(PLACE, ORDER, "on_sale", b"content")
 BURIED = Stored(None, (ORDER, "taken_down"))
 
@@ -54,6 +54,6 @@ def test_erased() -> None:
     assert findings(Listing("m1", (ON_SALE,)), hidden()) == ["missing"]
     assert findings(Listing("m1", (ON_SALE,), Stored((ORDER, b"content"), None)), erased) == ["phantom"]
     newer = Event(
-        PLACE.model_copy(update={"offset": 2}), order_of(3, PLACE.model_copy(update={"offset": 2})), "on_sale"
+        PLACE.model_copy(update={"offset": 2}), Order.of(3, PLACE.model_copy(update={"offset": 2})), "on_sale"
     )
     assert findings(Listing("m1", (ON_SALE, newer)), erased) == ["missing"]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.dead_letter import DeadLetter
+from schemas.order import Order
 from schemas.outcome import Outcome, StagesMs
 from schemas.source import Source
 from streams.dead_letters import StoredDeadLetter, encode_dead_letter
@@ -58,7 +59,7 @@ def test_nothing_is_known() -> None:
 def test_in_the_index() -> None:
     """With its version, and whether it is shown."""
     row = {"version": 2, "status": "on_sale"}
-    order = (2, *source().order)
+    order = Order.of(2, source())
     assert told(events=[event()], row=row, stored=order) == "It is in the index at version 2, on_sale: shown."
     grave = {"version": 2, "status": "removed"}
     assert told(events=[event()], tombstone=grave, stored=order) == "It is not in the index: removed at version 2."

@@ -7,12 +7,13 @@ import pytest
 
 from faults.histories import Histories, Made, Pictures
 from faults.ledger import Ledger
+from schemas.order import Order
 from schemas.outcome import Outcome, StagesMs
 from schemas.source import Source
 from streams.errors import BadMessage
 from streams.listing_codec import Record, decode_listing
 from streams.retry_headers import first_source
-from workers.milvus.row import Known, order_of, row_of, tombstone_of
+from workers.milvus.row import Known, row_of, tombstone_of
 
 PICTURES = Pictures(good=[f"file:///{number}.jpg" for number in range(9)], bad=["file:///gone.jpg"])
 Published = list[tuple[Made, Source]]
@@ -34,7 +35,7 @@ def truth(entries: Published) -> tuple[dict[str, Known], list[Source]]:
     good = defaultdict(list)
     for made, source in entries:
         if made.able and made.event is not None:
-            good[made.listing_id].append((order_of(made.event.version, source), made.event, source))
+            good[made.listing_id].append((Order.of(made.event.version, source), made.event, source))
     known = {}
     for listing_id, events in good.items():
         _, event, source = max(events)
@@ -115,7 +116,7 @@ def lost(known: dict[str, Known], **_: Any) -> str:
 
 def stale(known: dict[str, Known], entries: Published) -> str:
     first = min(
-        (order_of(made.event.version, source), made.event, source)
+        (Order.of(made.event.version, source), made.event, source)
         for made, source in entries
         if made.event and made.listing_id == "h6-0"
     )
@@ -146,7 +147,7 @@ def test_a_letter_of_a_good_event_is_found() -> None:
     known, letters = truth(entries)
     _, source = max(
         (each for each in entries if each[0].able and each[0].listing_id == "h6-0"),
-        key=lambda each: order_of(each[0].event.version if each[0].event else 0, each[1]),
+        key=lambda each: Order.of(each[0].event.version if each[0].event else 0, each[1]),
     )
     del known["h6-0"]
     assert ledger.verdict(known, [*letters, source]).kinds["refused"] == 1

@@ -34,7 +34,7 @@ def test_a_listing_comes_together() -> None:
 def test_copies_are_one_event() -> None:
     """Pending where one of them is; another version at the same place is another event."""
     event = an_event(1, 0)
-    other = replace(event, order=(2, *event.order[1:]) if event.order else None)
+    other = replace(event, order=event.order._replace(version=2) if event.order else None)
     with Notebook() as notes:
         notes.add_events([("m1", event), ("m1", replace(event, pending=True)), ("m1", event), ("m1", other)])
         (listing,) = notes.listings()

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from schemas.order import Order
 from streams.takedowns import Takedowns, read_takedowns
 from streams.topic_reader import record_at
-from workers.milvus.row import Order, source_of
 from workers.operations.audit.notebook import Notebook
 from workers.operations.audit.oracle import Event, Listing, Report, Verdict, judge, stored_of
 from workers.operations.audit.sources import Borders, Progress, Subject, gather
@@ -65,7 +65,7 @@ def _looked_at_again(
         if stored != listing.stored:
             # It moves. What it shows may be newer than the log was when it was read; an older place was looked up then.
             changed = withdrawn(replace(listing, stored=stored), hidden)
-            vanished = _vanished(changed, lambda order: not borders.within(source_of(order)))
+            vanished = _vanished(changed, lambda order: not borders.within(order.source))
             listing = replace(changed, vanished=listing.vanished | vanished)
         yield judge(listing)
 
@@ -79,7 +79,9 @@ def withdrawn(listing: Listing, hidden: Takedowns) -> Listing:
     listing_id, grave = listing.listing_id, listing.stored.tombstone
     if hidden.erasure(listing_id) is not None:
         left = tuple(each for each in listing.events if not _erased(each, listing_id, hidden))
-        written = listing.written if listing.written and not hidden.is_erased(listing_id, listing.written[0]) else None
+        written = listing.written
+        if written is not None and hidden.is_erased(listing_id, written.version):
+            written = None
         listing = replace(listing, events=left, written=written, covered=not left)
     by_another = grave is not None and grave[1] == "taken_down" and hidden.any_of("seller", "image")
     return replace(listing, covered=listing.covered or hidden.covers(listing_id) or by_another)
@@ -88,7 +90,7 @@ def withdrawn(listing: Listing, hidden: Takedowns) -> Listing:
 def _erased(event: Event, listing_id: str, hidden: Takedowns) -> bool:
     if event.order is None:
         return hidden.erased_at(listing_id, event.source.timestamp)
-    return hidden.is_erased(listing_id, event.order[0])
+    return hidden.is_erased(listing_id, event.order.version)
 
 
 def _vanished(listing: Listing, may_be_lost: Callable[[Order], bool]) -> frozenset[Order]:
@@ -101,7 +103,7 @@ def _vanished(listing: Listing, may_be_lost: Callable[[Order], bool]) -> frozens
 
 def _lost_to_the_log(subject: Subject, notes: Notebook, borders: Borders, order: Order) -> bool:
     """Whether the record of this order can have been in the log: at its place there was one, and now there is none."""
-    place = source_of(order)
+    place = order.source
     if not borders.within(place) or notes.knows(place):
         return False
     # Where only some listings are audited, the notes do not know the places of the others.

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from schemas.order import Order
 from schemas.source import Source
 from workers.operations.audit.oracle import Event, Listing, Stored
 
@@ -86,7 +87,7 @@ class Notebook:
 
 
 def _event_row(listing_id: str, event: Event) -> tuple[Any, ...]:
-    source, version = event.source, event.order[0] if event.order else _UNREADABLE
+    source, version = event.source, event.order.version if event.order else _UNREADABLE
     place = (source.topic, source.partition, source.offset, source.timestamp)
     return (listing_id, *place, version, event.status, event.content, event.pending)
 
@@ -102,7 +103,7 @@ def _listing(listing_id: str, rows: list[tuple[Any, ...]]) -> Listing:
     kept: dict[str, Any] = {}
     for row in rows:
         if len(row) == _KEPT_WIDTH:
-            kept[row[1]] = (tuple(row[2:7]), row[7])
+            kept[row[1]] = (Order._make(row[2:7]), row[7])
         else:
             events.append(_event(row))
     return Listing(listing_id, events, Stored(kept.get("row"), kept.get("tombstone")))
@@ -114,5 +115,5 @@ _KEPT_WIDTH = 8
 def _event(row: tuple[Any, ...]) -> Event:
     _, topic, partition, offset, timestamp, version, status, content, pending, lettered = row
     source = Source.model_construct(topic=topic, partition=partition, offset=offset, timestamp=timestamp)
-    order = None if version == _UNREADABLE else (version, *source.order)
+    order = None if version == _UNREADABLE else Order.of(version, source)
     return Event(source, order, status, content, lettered=bool(lettered), pending=bool(pending))

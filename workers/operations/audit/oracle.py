@@ -29,8 +29,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.listing import ListingEvent
+from schemas.order import Order
 from schemas.source import Source
-from workers.milvus.row import Known, Order, content_of, expected_content, order_of
+from workers.milvus.row import Known, content_of, expected_content
 
 End = Literal["indexed", "superseded", "dead_lettered", "covered", "pending", "lost"]
 Kind = Literal["missing", "stale", "phantom", "regressed", "refused"]
@@ -57,7 +58,7 @@ def event_of(event: ListingEvent | None, source: Source) -> Event:
     """What counts of an event as it was read; None is one that can't be."""
     if event is None:
         return Event(source, None)
-    return Event(source, order_of(event.version, source), event.status, expected_content(event, source))
+    return Event(source, Order.of(event.version, source), event.status, expected_content(event, source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _lost_says(lost: Sequence[Event], newest: Order | None) -> list[str]:
 
 
 def _shown(order: Order | None) -> str:
-    return f"version {order[0]} from {order[2]}:{order[3]}:{order[4]}" if order else "nothing"
+    return f"version {order.version} from {_place(order.source)}" if order else "nothing"
 
 
 def _place(source: Source) -> str:

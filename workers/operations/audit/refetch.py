@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from schemas.order import Order
 from streams.history import newest_events
 from streams.listing_codec import Record, decode_listing, encode_listing
 from streams.publish import Publisher
 from streams.retry_headers import RetryState, first_source
 from streams.settings import Settings
-from workers.milvus.row import Known, Order, Row, event_of_row, order_of, source_of
+from workers.milvus.row import Known, Row, event_of_row
 from workers.milvus.store import Store
 
 
@@ -52,7 +53,7 @@ def newest_record(known: Known, logged: Record | None) -> Record | str:
     found: list[tuple[Order, str, Record | None]] = []
     if logged is not None:
         event = decode_listing(logged)
-        found.append((order_of(event.version, first_source(logged)), event.status, logged))
+        found.append((Order.of(event.version, first_source(logged)), event.status, logged))
     for kept, order in ((known.row, known.row_order), (known.tombstone, known.tombstone_order)):
         if kept is not None and order is not None:
             found.append((order, kept["status"], None))
@@ -71,4 +72,4 @@ def _record_of(row: Row, order: Order) -> Record | str:
         event = event_of_row(row)
     except ValidationError:
         return "the log has lost its event, and its row is none that an event of ours can have made"
-    return Record(source_of(order), row["listing_id"].encode(), encode_listing(event))
+    return Record(order.source, row["listing_id"].encode(), encode_listing(event))

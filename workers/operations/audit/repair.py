@@ -25,7 +25,7 @@ from streams.publish import Publisher
 from streams.retry_headers import RetryState, first_source
 from streams.topic_reader import PartitionId, offsets
 from streams.topics import RETRY
-from workers.milvus.row import Known, Tombstone, source_of
+from workers.milvus.row import Known, Tombstone
 from workers.operations.audit.audit import Audited, audit
 from workers.operations.audit.oracle import Finding, Part, Report
 from workers.operations.audit.sources import Progress, Subject
@@ -135,7 +135,7 @@ def _removals(by_listing: Mapping[str, list[Finding]], known: Mapping[str, Known
     for listing_id, own in by_listing.items():
         tombstone, order = known[listing_id].tombstone, known[listing_id].tombstone_order
         if tombstone and order and any(each.kind == "stale" and not each.events for each in own):
-            yield removal_of(tombstone, source_of(order))
+            yield removal_of(tombstone, order.source)
 
 
 def removal_of(tombstone: Tombstone, source: Source) -> Record:
