@@ -16,6 +16,7 @@ from streams.settings import read_settings
 from workers.indexer.config import IndexerOptions
 from workers.indexer.service import run_with
 from workers.process import atomic_write
+from workers.process.options import ProcessOptions
 
 from .encoders import DIMENSIONS, FREE, GPU, StandIn
 
@@ -36,7 +37,7 @@ def main(kind: str, ready: Path, report: Path) -> None:
     threading.Thread(target=_write_thread_names, args=(names,), name="bench-names", daemon=True).start()
     encoder = StandIn(GPU if kind == "gpu" else FREE)
     try:
-        run_with(read_settings(), IndexerOptions(ready_file=ready), encoder, DIMENSIONS)
+        run_with(read_settings(), IndexerOptions(process=ProcessOptions(ready_file=ready)), encoder, DIMENSIONS)
     finally:
         report.write_text(json.dumps(encoder.used.document()))
 

@@ -21,9 +21,10 @@ from workers.process.dead_letter_limit import DeadLetterLimit
 from workers.process.failure_policy import FailurePolicy
 from workers.recorder.dead_letters import DeadLetterProducer
 from workers.recorder.lineage import RecordedLog
+from workers.recorder.options import BatchLimits
 from workers.recorder.partitions import OwnedPartitions
 from workers.recorder.process_setup import configure_runtime
-from workers.recorder.recorder import BatchLimits, Recorder
+from workers.recorder.recorder import Recorder
 from workers.recorder.writer import Writer
 
 

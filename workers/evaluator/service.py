@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -13,8 +13,10 @@ from streams.settings import Settings
 from streams.topics import INTERACTION_DEAD_LETTER, INTERACTIONS, REPORTS, RETRAIN, await_topics
 from workers.decision.evidence_store import Store
 from workers.decision.retrain_policy import folder as decide_folder
+from workers.evaluation.config import USUAL
 from workers.evaluator.evaluator import Evaluator, ReportScope
 from workers.evaluator.health import HealthState, health_report
+from workers.evaluator.options import EvaluatorOptions
 from workers.interactions.layout import interactions_folder
 from workers.interactions.locks import Lock
 from workers.process.health_server import HealthServer
@@ -28,21 +30,6 @@ _POLL_SECONDS = 0.2
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class EvaluatorOptions:
-    """What the operator chose for this evaluator, beyond the settings."""
-
-    scope: ReportScope = field(default_factory=ReportScope)
-    interval: float = 15.0
-    """Seconds from the end of a round to the next."""
-    once: bool = False
-    metrics_port: int | None = None
-    metrics_host: str = "127.0.0.1"
-    ready_file: Path | None = None
-    grace: float = 15.0
-    """Seconds from SIGTERM to the end of the process."""
-
-
 def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
     """Run until SIGTERM or Ctrl-C, or with `once` for one round.
 
@@ -53,7 +40,7 @@ def run_evaluator(settings: Settings, chosen: EvaluatorOptions) -> None:
 
     def end_after_round() -> None:
         stop.set()
-        end_within(chosen.grace, lambda: 0)  # whatever it does then: nothing is lost
+        end_within(chosen.process.grace, lambda: 0)  # whatever it does then: nothing is lost
 
     on_stop_signal(end_after_round)
     await_topics(settings, INTERACTIONS, INTERACTION_DEAD_LETTER, REPORTS, RETRAIN)
@@ -85,16 +72,17 @@ class _Rounds:
         self._model: str | None = None
         self._until: str | None = None
         self._named = settings.allowed_hosts
-        self._evaluator = Evaluator(settings, folder, store, chosen.scope, self._beat)
+        scope = ReportScope(chosen.days, replace(USUAL, niches=chosen.niches))
+        self._evaluator = Evaluator(settings, folder, store, scope, self._beat)
 
     def run(self) -> None:
         """Rounds with a pause between them; the pause is as long as the round where that took longer."""
         server = None
-        if self._chosen.metrics_port is not None:
+        if self._chosen.metrics.port is not None:
             server = HealthServer(
-                self._chosen.metrics_host, self._chosen.metrics_port, self._document, self._named
+                self._chosen.metrics.host, self._chosen.metrics.port, self._document, self._named
             ).start()
-        write_ready_file(self._chosen.ready_file, None if server is None else server.address)
+        write_ready_file(self._chosen.process.ready_file, None if server is None else server.address)
         _log.info("started")
         try:
             while not self._stop.is_set():

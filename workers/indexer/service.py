@@ -136,9 +136,9 @@ async def _run(
     index = IndexApp(app, settings, options, lineage, pipeline, lease, failure)
     identity = WorkerIdentity(encoder.recipe.model_id, store.collections.listings, began_at)
     server = None
-    if options.metrics_port is not None:
+    if options.metrics.port is not None:
         report = report_by_loop(identity, index.health_state)
-        server = HealthServer(options.metrics_host, options.metrics_port, report, settings.allowed_hosts).start()
+        server = HealthServer(options.metrics.host, options.metrics.port, report, settings.allowed_hosts).start()
         index.start_lag_metrics()
     health = None if server is None else server.address
     pipeline.start()
@@ -146,7 +146,7 @@ async def _run(
         asyncio.create_task(app.start()),
         asyncio.create_task(stop.wait()),
         asyncio.create_task(app.wait_until_stopped()),
-        asyncio.create_task(_report_ready(index, options.ready_file, health)),
+        asyncio.create_task(_report_ready(index, options.process.ready_file, health)),
     ]
     started, stopped, crashed, _ = waits
     try:
@@ -157,8 +157,9 @@ async def _run(
             _log.info("started", group=app.conf.id, into=store.collections.listings, in_hand=in_flight)
         await asyncio.wait([stopped, crashed, failure.future], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        end_within(options.grace, lambda: 0 if stop.is_set() and not failure.reported else 1)
-        await _close(index, server, waits, options.grace, failing=sys.exc_info()[0] is not None or failure.reported)
+        grace = options.process.grace
+        end_within(grace, lambda: 0 if stop.is_set() and not failure.reported else 1)
+        await _close(index, server, waits, grace, failing=sys.exc_info()[0] is not None or failure.reported)
     if failure.reported:
         failure.future.result()
     if not stop.is_set():

@@ -5,18 +5,17 @@ import math
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 import torch
 
 from schemas.model import Recipe
 from streams.errors import BadMessage, Broken, LookalikeError, UsageError
+from workers.models.device import Device
 from workers.models.loading import first_line, load_siglip, load_tokenizer
 from workers.models.protocol import OutOfMemory, Pictures, Vectors
 from workers.models.texts import Preparation, has_tokenizer, preparation_of, prepare
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 TRIAL_PICTURES, TRIAL_ROUNDS = 4, 2
 """A trial of some 4 s for a SigLIP B/16 on two cores, 0.3 s for the bundled model."""

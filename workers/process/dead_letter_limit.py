@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import Literal
 
 from streams.errors import Broken
-from workers.process.failure_policy import FailurePolicy
+from workers.process.failure_policy import DeadLetterPolicy
 from workers.process.parties import Party
 
 Stage = Literal["read", "done"]
@@ -68,7 +68,7 @@ class _Weights:
 class _Tally:
     """The recent results of one stage."""
 
-    def __init__(self, policy: FailurePolicy) -> None:
+    def __init__(self, policy: DeadLetterPolicy) -> None:
         self._row_limit, self._window_limit = (
             policy.max_consecutive_dead_letters,
             policy.max_dead_letter_ratio * policy.dead_letter_window,
@@ -120,7 +120,7 @@ class DeadLetterLimit:
     how often that is.
     """
 
-    def __init__(self, policy: FailurePolicy) -> None:
+    def __init__(self, policy: DeadLetterPolicy) -> None:
         self._lock = threading.Lock()
         self._tallies: dict[Stage, _Tally] = {stage: _Tally(policy) for stage in ("read", "done")}
         self._why = ""

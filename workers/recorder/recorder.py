@@ -10,7 +10,6 @@ written; whoever loses a partition finishes or abandons both before the next own
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import groupby
 from operator import methodcaller
 
@@ -22,6 +21,7 @@ from streams.settings import Settings
 from workers.recorder import metrics
 from workers.recorder.batch import Batch
 from workers.recorder.consumer import InteractionConsumer
+from workers.recorder.options import BatchLimits
 from workers.recorder.partitions import OwnedPartitions
 from workers.recorder.writer import Writer
 
@@ -37,17 +37,6 @@ waits for it too; a member may be silent for 300 s."""
 
 _partition = methodcaller("partition")
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class BatchLimits:
-    """When a batch is full; half of it is enough to write, once the batch before is in place."""
-
-    records: int = 100_000
-    size: int = 128_000_000
-    """Bytes of values."""
-    seconds: float = 5.0
-    """From its first record; with the writing and a busy machine, a new record is in a file within 20 s."""
 
 
 class Recorder:

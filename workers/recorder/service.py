@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -12,12 +11,10 @@ from streams.groups import RECORD
 from streams.hash_key_pin import check_own_key
 from streams.keyed_hash import read_hash_key
 from streams.settings import Settings
-from streams.skipped_records import NONE, Skips
 from streams.topics import INTERACTION_DEAD_LETTER, INTERACTIONS, await_topics
 from workers.interactions.layout import interactions_folder
 from workers.interactions.staging import Staging
 from workers.process.dead_letter_limit import DeadLetterLimit
-from workers.process.failure_policy import FailurePolicy
 from workers.process.health_server import HealthServer
 from workers.process.ready_file import write_ready_file
 from workers.process.shutdown import end_within, on_stop_signal
@@ -26,31 +23,15 @@ from workers.recorder.dead_letters import DeadLetterProducer
 from workers.recorder.gap_watch import GapWatch
 from workers.recorder.health import HealthState, health_report
 from workers.recorder.lineage import RecordedLog
+from workers.recorder.options import RecorderOptions
 from workers.recorder.partitions import OwnedPartitions
 from workers.recorder.process_setup import configure_runtime
-from workers.recorder.recorder import BatchLimits, Recorder
+from workers.recorder.recorder import Recorder
 from workers.recorder.start_offset import initialise_start_offsets
 from workers.recorder.writer import Writer
 
 _EXIT_SECONDS = 1.0  # of the grace time, for the interpreter's own end
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class RecorderOptions:
-    """What the operator chose for this recorder, beyond the settings."""
-
-    batch_limits: BatchLimits = BatchLimits()  # noqa: RUF009 - a frozen value
-    failure_policy: FailurePolicy = FailurePolicy()  # noqa: RUF009 - a frozen value
-    once: bool = False
-    merge: bool = True
-    accept_offsets: bool = False
-    skips: Skips = NONE
-    metrics_port: int | None = None
-    metrics_host: str = "127.0.0.1"
-    ready_file: Path | None = None
-    grace: float = 15.0
-    """Seconds from SIGTERM to the end of the process."""
 
 
 def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
@@ -76,10 +57,10 @@ def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
     try:
         _loop(recorder, chosen, stop, server)
         if stop.is_set():
-            end_within(chosen.grace, lambda: 0)
-        recorder.close(chosen.grace - _EXIT_SECONDS)
+            end_within(chosen.process.grace, lambda: 0)
+        recorder.close(chosen.process.grace - _EXIT_SECONDS)
     except (Broken, SlowDown, OSError) as broken:
-        end_within(chosen.grace, lambda: 1)
+        end_within(chosen.process.grace, lambda: 1)
         recorder.leave()
         raise LookalikeError(f"the recorder stopped: {broken}") from broken
     finally:
@@ -91,7 +72,7 @@ def run_recorder(settings: Settings, chosen: RecorderOptions) -> None:
 
 def _recorder(settings: Settings, chosen: RecorderOptions, folder: Path) -> Recorder:
     topic = settings.named(INTERACTIONS)
-    limit = DeadLetterLimit(chosen.failure_policy)
+    limit = DeadLetterLimit(chosen.dead_letter_policy)
     staging, letters = Staging.create(folder), DeadLetterProducer(settings)
     writer = Writer(staging, topic, letters, limit, lambda: read_hash_key(settings), chosen.skips)
     return Recorder(
@@ -113,9 +94,9 @@ def _beside(
         )
 
     server = None
-    if chosen.metrics_port is not None:
+    if chosen.metrics.port is not None:
         server = HealthServer(
-            chosen.metrics_host, chosen.metrics_port, lambda: health_report(time.monotonic(), seen()), named
+            chosen.metrics.host, chosen.metrics.port, lambda: health_report(time.monotonic(), seen()), named
         ).start()
     compactor = Compactor(folder, recorder.fail)
     if chosen.merge and not chosen.once:
@@ -130,6 +111,6 @@ def _loop(recorder: Recorder, chosen: RecorderOptions, stop: threading.Event, se
         if not ready and recorder.partitions is not None:
             ready = True
             _log.info("started", partitions=recorder.partitions)
-            write_ready_file(chosen.ready_file, None if server is None else server.address)
+            write_ready_file(chosen.process.ready_file, None if server is None else server.address)
         if chosen.once and recorder.drained():
             return

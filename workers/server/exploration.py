@@ -6,7 +6,9 @@ operator's choice and no part of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
+
+import typer
 
 from workers.server.seeded_random import SeededRandom
 
@@ -18,8 +20,14 @@ Shown = TypeVar("Shown")
 class Exploration:
     """How orders are drawn: `top` places from the first on, the others stay as they are."""
 
-    kind: Kind = "swap"
-    top: int = 10
+    kind: Annotated[
+        Kind,
+        typer.Option("--explore-by", help="How an order is randomised; swap: neighbours; shuffle: all --explore-top."),
+    ] = "swap"
+    top: Annotated[
+        int,
+        typer.Option("--explore-top", min=2, max=200, help="Positions that are randomised, counted from the first."),
+    ] = 10
 
 
 def explore(items: Sequence[Shown], how: Exploration, lots: SeededRandom) -> list[tuple[Shown, float]]:

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
 
 from streams.errors import SlowDown
 
@@ -16,23 +18,32 @@ Result = TypeVar("Result")
 class Limits:
     """What the operator allows."""
 
-    most: int = 100
-    """Items on a shelf."""
-    picture_bytes: int = 10_000_000
-    picture_pixels: int = 50_000_000
+    most: Annotated[int, typer.Option(min=1, max=200, help="Items that a request may ask for, at most.")] = 100
+    picture_bytes: Annotated[int, typer.Option(min=1_000, help="Bytes of a picture sent as a query, at most.")] = (
+        10_000_000
+    )
+    picture_pixels: Annotated[
+        int, typer.Option(min=1_000, help="Width times height of a picture sent as a query, at most.")
+    ] = 50_000_000
     interactions_bytes: int = 1_000_000
-    interactions: int = 500
-    """In one request."""
-    interactions_rate: float = 1_000.0
-    """A second, of all clients together; twice as many at once."""
-    at_once: int = 64
-    """Answers in work; further requests are told to come back."""
+    interactions_rate: Annotated[
+        float, typer.Option(min=1, help="Interactions accepted per second, of all clients together.")
+    ] = 1_000.0
+    """Twice as many at once."""
+    interactions: Annotated[
+        int, typer.Option("--interactions-most", min=1, max=5_000, help="Interactions in one request, at most.")
+    ] = 500
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Requests in progress, at most; further ones are refused with 503.")
+    ] = 64
     encoded_at_once: int = 8
     """Of them by picture, and as many by text; at 20 ms each in the model the last waits 0.2 s."""
     decode_seconds: float = 4.0
     """For a visitor's picture in its decoder; 50 megapixels of lossless WebP take 2.3 s."""
-    connections: int = 1_000
-    """Connections at once; fewer if the process may not open so many files."""
+    connections: Annotated[
+        int, typer.Option(min=1, help="Open connections, at most; beyond it see docs/serving.md.")
+    ] = 1_000
+    """Fewer if the process may not open so many files."""
     body_seconds: float = 10.0
     """For the whole of a request's body to arrive."""
 

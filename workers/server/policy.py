@@ -3,12 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
+from typing import Self
 
 import numpy as np
 
 from workers.milvus.candidates import EF, Candidate, Hides, visible_candidates
 from workers.milvus.neighbors import SearchOptions
 from workers.server.diversity import mmr
+from workers.server.options import ShelfOptions
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,19 @@ class Policy:
     min_score: float | None = None
     diversity: float = 0.0
     """Weight of unlikeness within the shelf, 0 … 1: see `diversity.mmr`."""
+
+    @classmethod
+    def by_default(cls, shelf: ShelfOptions, most: int) -> Self:
+        """The policy of a request that asks for nothing itself, on a server that shows at most `most` items."""
+        return cls(
+            k=min(shelf.k, most),
+            include_sold=shelf.include_sold,
+            one_picture=not shelf.keep_duplicates,
+            per_seller=shelf.per_seller,
+            other_sellers=shelf.other_sellers,
+            min_score=shelf.min_score,
+            diversity=shelf.diversity,
+        )
 
     @property
     def name(self) -> str:

@@ -8,7 +8,8 @@ from workers.images.decoder_pool import DecodeCall, DecoderPool
 from workers.images.fingerprint import fingerprint_of
 from workers.images.limits import ImageLimits
 from workers.milvus.collection import Collections
-from workers.models.encoder import Device, SiglipEncoder
+from workers.models.device import Device
+from workers.models.encoder import SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import Vectors
 from workers.server import metrics

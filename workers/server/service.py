@@ -6,8 +6,6 @@ import gc
 import socket
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,7 +20,6 @@ from workers.images.limits import ImageLimits
 from workers.milvus.collection import Collections, collection_names, collections_named
 from workers.milvus.fingerprints import REMEDY
 from workers.milvus.searcher import Searcher
-from workers.models.encoder import Device
 from workers.process.ready_file import write_ready_file
 from workers.process.request_origin import allowed_hosts
 from workers.process.shutdown import end_within, stop_event
@@ -35,12 +32,12 @@ from workers.server.file_descriptors import BACKLOG, places_for
 from workers.server.fingerprint_check import Agreement
 from workers.server.health import HealthState, health_report
 from workers.server.interaction_intake import InteractionIntake
-from workers.server.limits import BoundedExecutor, Limits, Unavailable
+from workers.server.limits import BoundedExecutor, Unavailable
 from workers.server.live_collection import Live
+from workers.server.options import ServerOptions
 from workers.server.picture_executor import PictureExecutor
 from workers.server.policy import Policy
 from workers.server.query_encoder import Encoders
-from workers.server.randomisation import Shares
 from workers.server.shelf_publisher import ShelfPublisher
 from workers.server.sockets import address_of, listen
 
@@ -53,26 +50,6 @@ MILVUS_SECONDS = 2.0
 THREADS, PICTURE_THREADS, TEXT_THREADS = 8, 2, 2
 """Threads wait for Milvus most of their time; of pictures one is decoded while another is in the model."""
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """What the operator chose for this server, beyond the settings."""
-
-    host: str = "127.0.0.1"
-    """What it listens on."""
-    models: tuple[str, ...] = ()
-    """Beside the one in the settings."""
-    device: Device = "auto"
-    defaults: Policy = field(default_factory=Policy)
-    limits: Limits = field(default_factory=Limits)
-    shares: Shares = field(default_factory=Shares)
-    anchor: str = ""
-    stale_seconds: float = 3_600.0
-    record_within: float = 300.0
-    ready_file: Path | None = None
-    grace: float = 15.0
-    """Seconds from SIGTERM to the end of the process."""
 
 
 def run_server(settings: Settings, chosen: ServerOptions, listening: socket.socket) -> None:
@@ -153,7 +130,7 @@ class _Server:
         )
         hosts = allowed_hosts(chosen.host, self._settings.allowed_hosts)
         token, formats = self._settings.serve_token.get_secret_value(), self._settings.image_formats
-        terms = ApiConfig(chosen.defaults, chosen.limits, token, hosts, formats)
+        terms = ApiConfig(Policy.by_default(chosen.shelf, chosen.limits.most), chosen.limits, token, hosts, formats)
         places = places_for(chosen.limits.connections)
         config = uvicorn.Config(
             make_app(parts, terms),
@@ -161,7 +138,7 @@ class _Server:
             access_log=False,
             server_header=False,
             lifespan="off",
-            timeout_graceful_shutdown=int(chosen.grace * 0.6),
+            timeout_graceful_shutdown=int(chosen.process.grace * 0.6),
             http=protocol(places),
             backlog=BACKLOG,
             log_level="error",  # its warnings are about requests: whoever sends bad ones must not fill the disk
@@ -180,7 +157,7 @@ class _Server:
             self._tell_ready(listening)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            end_within(chosen.grace, lambda: 1)
+            end_within(chosen.process.grace, lambda: 1)
             server.should_exit = True
             await tasks[0]
             for task in tasks[1:]:
@@ -260,4 +237,4 @@ class _Server:
     def _tell_ready(self, listening: socket.socket) -> None:
         address = address_of(listening)
         _log.info("started", address=address, docs=f"{address}/docs", model=self._seen.model)
-        write_ready_file(self._chosen.ready_file, f"{address}/health")
+        write_ready_file(self._chosen.process.ready_file, f"{address}/health")
