@@ -14,6 +14,13 @@ _Scales = tuple[_Scale, _Scale, _Scale]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,63}$")]
 """Letters, digits and `_`: what Milvus takes in a collection's name, so that the name tells the model id back."""
 
+Decode = Literal["draft", "full"]
+"""How a JPEG is decoded: at a reduced scale, or at its own."""
+Profiles = Literal["ignored", "srgb"]
+"""Whether colour profiles are applied."""
+Several = Literal["mean", "first_good"]
+"""What becomes of several pictures: the mean of their vectors, or the first that can be decoded."""
+
 _ALWAYS_HASHED = frozenset(
     {"weights", "height", "width", "resample", "rescale", "mean", "std", "decode", "images", "quantisation", "reducer"}
 )
@@ -37,7 +44,7 @@ class Recipe(BaseModel):
     rescale: float = Field(gt=0, allow_inf_nan=False)
     mean: _Three
     std: _Scales
-    decode: Literal["draft", "full"] = Field("draft", description="draft: JPEG at a reduced DCT scale.")
+    decode: Decode = Field("draft", description="draft: JPEG at a reduced DCT scale.")
     images: int = Field(1, ge=1, le=20, description="So many images are taken, the first ones.")
     quantisation: Literal["none"] = "none"
     reducer: Literal["none"] = "none"
@@ -48,11 +55,11 @@ class Recipe(BaseModel):
     texts: Literal["as_typed", "lower", "titles"] | None = Field(
         None, description="How query texts are prepared; null: as the tokenizer's settings ask."
     )
-    profiles: Literal["ignored", "srgb"] = Field(
+    profiles: Profiles = Field(
         "ignored", description="srgb: a picture's colour profile is applied; ignored: as in the first release."
     )
 
-    several: Literal["mean", "first_good"] = Field(
+    several: Several = Field(
         "mean", description="mean: the vector is the mean over these images; first_good: of the first that is good."
     )
 

@@ -18,20 +18,24 @@ SHOWN = 20
 
 _DOCUMENTED = 1_000
 
-ModelOption = Annotated[str | None, typer.Option(help="A model id name@hash12; none: the live model.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="Audit the collections of this model, as name@hash12; by default the live model.")
+]
 
 
 def audit(
     context: typer.Context,
-    repair: Annotated[bool, typer.Option("--repair", help="Put right what is wrong, through the workers.")] = False,
-    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long repairs may take.")] = 120.0,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what is wrong, through the workers.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long repairs may take before what is left is reported.")
+    ] = 120.0,
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the fold of the log with rows and tombstones; exit 1 where anything is wrong.
+    """Compare the fold of the log with rows and tombstones; exits 1 if anything is wrong.
 
     Safe at any time: what the workers have not finished yet counts as pending, not as wrong. With --repair, missing and
-    stale listings go back to the workers, phantoms are deleted, and the exit status says whether all is right then.
+    stale listings are sent to the workers again and phantoms are deleted; then the exit status is that of the repairs.
 
     Example: lookalike audit --repair
     """
@@ -91,5 +95,5 @@ def _page(document: dict[str, Any], *, asked: bool) -> Page:
     if document["wrong"] and not asked:
         parts.append("`lookalike audit --repair` puts it right.")
     elif document["wrong"]:
-        parts.append("Not all is right yet; `lookalike audit` tells what is left of it.")
+        parts.append("Not all is right yet; `lookalike audit` shows what is left.")
     return parts

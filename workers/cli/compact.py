@@ -10,12 +10,12 @@ from workers.cli.output import JsonOption, settings_of, show
 
 def compact(
     context: typer.Context,
-    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="This day only.")] = None,
+    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Merge the files of this day only.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Merge small files of recorded interactions, all that have a neighbour; safe beside recorders and readers.
+    """Merge small files of recorded interactions, all that have a neighbour; safe while recorders and readers run.
 
-    Recorders merge by themselves, each minute, where eight small files lie side by side.
+    Recorders merge by themselves, each minute, if eight small files are neighbours.
 
     Example: lookalike compact --day 2026-11-23
     """

@@ -26,8 +26,10 @@ class _Interruption:
 
 def demo(
     context: typer.Context,
-    images: Annotated[Path | None, typer.Option(help="A folder of your own pictures instead.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave all running, and print how to go on.")] = False,
+    images: Annotated[
+        Path | None, typer.Option(help="A folder of your own pictures, in place of the bundled ones.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and print what to try next.")] = False,
     gallery: Annotated[Path | None, typer.Option(help="Write the gallery to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,17 +12,17 @@ from workers.cli.output import JsonOption, Page, settings_of, show, table, title
 
 def erase(
     context: typer.Context,
-    listing: Annotated[str | None, typer.Option(help="A listing's id.")] = None,
-    user: Annotated[str | None, typer.Option(help="A user's id, as the shop knows it.")] = None,
+    listing: Annotated[str | None, typer.Option(help="The id of the listing to erase.")] = None,
+    user: Annotated[str | None, typer.Option(help="The id of the user to erase, as the shop knows it.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a user is erased.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to look whether all of a listing is gone.")] = 30.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to verify that a listing is gone everywhere.")] = 30.0,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a listing, or all that is recorded of a user: nothing but a keyed hash is left. Prints a receipt.
 
-    A listing: no replay brings it back, and in recorded interactions its id becomes the hash; exits 1 where a
-    collection still has it after the wait. A version above the one erased is a new listing. A user: their shelves and
-    all that points to them go, and so does whatever comes of them later.
+    A listing: no replay brings it back, and in recorded interactions its id becomes the hash; exits 1 if a
+    collection still has it after --wait. A version above the one erased is a new listing. A user: their shelves and
+    all that refers to them are removed, and so is whatever arrives of them later.
 
     Example: lookalike erase --user u4711 --yes
     """

@@ -11,7 +11,7 @@ from workers.cli.output import JsonOption, settings_of, show
 
 def explain(
     context: typer.Context,
-    listing_id: Annotated[str, typer.Argument(metavar="ID")],
+    listing_id: Annotated[str, typer.Argument(metavar="ID", help="The listing's id.")],
     as_json: JsonOption = False,
 ) -> None:
     """Why is this listing in the index, or not: its events, their outcomes, its row, its dead letters.

@@ -9,7 +9,7 @@ from workers.cli.output import JsonOption, settings_of, show
 
 
 def fill_holes(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Record again, from Kafka, what lies between the recorded files and is in none of them; beside running recorders.
+    """Record again, from Kafka, what is missing between the recorded files; safe while recorders run.
 
     Exits 1 if Kafka no longer has all of it: that is lost, unless the files are brought back.
 

@@ -22,20 +22,20 @@ _WATCH_SECONDS = 2.0
 
 def lag(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
-    fail_above: Annotated[int | None, typer.Option(min=0, help="Exit 1 where the total is higher.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+    fail_above: Annotated[int | None, typer.Option(min=0, help="Exit with status 1 if the total is higher.")] = None,
     group: Annotated[
-        list[str] | None, typer.Option(help="Of this group alone, whosever it is; may be repeated.")
+        list[str] | None, typer.Option(help="Show only this consumer group, ours or not; may be repeated.")
     ] = None,
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Only partitions whose oldest unread record is older.")
+        float, typer.Option(min=0, metavar="SECONDS", help="Show only partitions whose oldest unread record is older.")
     ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """The lag of every group of ours, from the broker: records that are not finished yet.
+    """The lag of each of our consumer groups, as the broker has it: records that are not finished yet.
 
-    Of it "due" is what a worker should do now, and "waiting" what was put back on purpose, as its image host is away.
-    Groups that a change of the model left behind are shown as stale, and are in no total.
+    "due" is what a worker should process now; "waiting" is what was requeued because its image host is unavailable.
+    Groups of an earlier model are shown as stale, and are in no total.
 
     Example: lookalike lag --fail-above 10000
     """

@@ -74,11 +74,15 @@ def program(
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    kafka: Annotated[str | None, typer.Option(help="Bootstrap servers [LOOKALIKE_KAFKA].")] = None,
-    milvus: Annotated[str | None, typer.Option(help="URI of Milvus [LOOKALIKE_MILVUS].")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Before every name [LOOKALIKE_PREFIX].")] = None,
-    data: Annotated[Path | None, typer.Option(help="Where local data lives [LOOKALIKE_DATA].")] = None,
-    log: Annotated[str | None, typer.Option(help="console or json [LOOKALIKE_LOG].")] = None,
+    kafka: Annotated[str | None, typer.Option(help="Bootstrap servers of Kafka [LOOKALIKE_KAFKA].")] = None,
+    milvus: Annotated[str | None, typer.Option(help="Address (URI) of Milvus [LOOKALIKE_MILVUS].")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Prefix of every topic, group and collection name [LOOKALIKE_PREFIX].")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of all local data [LOOKALIKE_DATA].")] = None,
+    log: Annotated[
+        str | None, typer.Option(help="Format of the log on stderr: console or json [LOOKALIKE_LOG].")
+    ] = None,
 ) -> None:
     """Read the settings once, before any command."""
     settings = read_settings(kafka=kafka, milvus=milvus, prefix=prefix, data=data, log=log)

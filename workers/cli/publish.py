@@ -19,7 +19,7 @@ from streams.errors import UsageError
 from streams.image_urls import why_not_fetchable
 from streams.listing_codec import why_invalid
 from streams.picture_folder import listings_of
-from streams.publish import Publisher
+from streams.publish import Delivered, Publisher
 from streams.redaction import redacted
 from streams.settings import Settings
 from streams.terminal_text import cell
@@ -45,8 +45,10 @@ class _Rejected:
 
 def publish(
     context: typer.Context,
-    files: Annotated[list[str] | None, typer.Argument(help="JSON Lines of listing events; - is stdin.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Publish every picture below this folder instead.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="JSON Lines files of listing events; - is stdin.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Publish a listing for every picture below this folder, in place of files.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Publish listing events to Kafka, each to the topic that its `event` names; ends when all are confirmed.
@@ -58,18 +60,9 @@ def publish(
     if bool(files) == bool(images):
         raise UsageError("give files of listing events, or - for stdin, or --images DIR")
     settings = settings_of(context)
-    rejected = _Rejected()
-    passed_over: Counter[str] = Counter()
+    rejected, passed_over = _Rejected(), Counter[str]()
     events = _from_pictures(images, settings, passed_over) if images else _from_files(files or [], settings, rejected)
-    # The first event is read before Kafka is called: a file that is not there is the nearer error.
-    first = list(itertools.islice(events, 1))
-    await_kafka(settings)  # else it would be missed only when the first delivery times out, after 30 s
-    publisher = Publisher(settings)
-    with Progress("published") as progress:
-        for event in itertools.chain(first, events):
-            publisher.publish(event)
-            progress.show(publisher.delivered.published)
-        delivered = publisher.close(lambda _left: progress.show(publisher.delivered.published))
+    delivered = _publish(settings, events)
     document = {
         "published": delivered.published,
         "rejected": rejected.count,
@@ -79,15 +72,24 @@ def publish(
     if images:
         document["passed_over"] = passed_over.total()
         _say_passed_over(passed_over)
-    show(document, as_json=as_json, page=lambda: _summary(delivered.published, rejected.count, delivered.failed))
+    summary = f"{delivered.published} published, {rejected.count} rejected, {delivered.failed} failed"
+    show(document, as_json=as_json, page=lambda: summary)
     if delivered.failed:
         raise delivered.failure(f"{delivered.failed} events were not confirmed: {delivered.errors[0]}")
     if rejected.count:
         raise typer.Exit(2)
 
 
-def _summary(published: int, rejected: int, failed: int) -> str:
-    return f"{published} published, {rejected} rejected, {failed} failed"
+def _publish(settings: Settings, events: Iterator[ListingEvent]) -> Delivered:
+    # The first event is read before Kafka is called: a file that does not exist is the nearer error.
+    first = list(itertools.islice(events, 1))
+    await_kafka(settings)  # else it would be missed only when the first delivery times out, after 30 s
+    publisher = Publisher(settings)
+    with Progress("published") as progress:
+        for event in itertools.chain(first, events):
+            publisher.publish(event)
+            progress.show(publisher.delivered.published)
+        return publisher.close(lambda _left: progress.show(publisher.delivered.published))
 
 
 def _say_passed_over(passed_over: Counter[str]) -> None:

@@ -11,8 +11,8 @@ from workers.cli.output import JsonOption, Page, fields, settings_of, show
 def status(context: typer.Context, as_json: JsonOption = False) -> None:
     """One page: the live model, rows by status, lag, dead letters, and what is down.
 
-    Exits 3 where Kafka or Milvus is away, after it has shown what the other says; 1 where no worker is running, or a
-    process of the local stack ends again and again.
+    Exits 3 if Kafka or Milvus is unavailable, after it has shown what the other reports; 1 if no worker is running, or
+    if a process of the local stack ends again and again.
 
     Example: lookalike status
     """

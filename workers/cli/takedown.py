@@ -16,12 +16,15 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 def takedown(
     context: typer.Context,
-    listing: Annotated[str | None, typer.Option(help="A listing's id.")] = None,
-    seller: Annotated[str | None, typer.Option(help="A seller's id: all of their listings.")] = None,
-    image: Annotated[str | None, typer.Option(metavar="HASH|FILE", help="A picture, or its image_hash.")] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Show it again.")] = False,
-    reason: Annotated[str, typer.Option(help="Why; kept with the takedown.")] = "",
-    listed: Annotated[bool, typer.Option("--list", help="List what is taken down.")] = False,
+    listing: Annotated[str | None, typer.Option(help="The id of a listing to take down.")] = None,
+    seller: Annotated[str | None, typer.Option(help="The id of a seller: all of their listings.")] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="HASH|FILE", help="A picture file, or its image_hash: all listings that show it."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the takedown: it may be shown again.")] = False,
+    reason: Annotated[str, typer.Option(help="Why it is taken down; recorded with the takedown.")] = "",
+    listed: Annotated[bool, typer.Option("--list", help="List what is taken down now.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a listing, a seller or a picture out of every answer within a minute; workers then remove its rows.

@@ -6,12 +6,16 @@ import typer
 
 from workers.cli.output import JsonOption, settings_of, show, table
 
-topics = typer.Typer(help="The topics: create what is missing, or check how they differ.", no_args_is_help=True)
+topics = typer.Typer(
+    help="The topics: create what is missing, or check how they differ.",
+    epilog="Example: lookalike topics check",
+    no_args_is_help=True,
+)
 
 
 @topics.command()
 def create(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Create what is missing; safe to repeat.
+    """Create the topics that are missing; safe to repeat.
 
     Example: lookalike topics create
     """
@@ -22,7 +26,7 @@ def create(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @topics.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Report what differs (partitions, cleanup policy); exit 1 where anything does.
+    """Report how the topics differ from what is needed (partitions, cleanup policy); exits 1 if one does.
 
     Example: lookalike topics check
     """

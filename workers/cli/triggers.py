@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 def triggers(
     context: typer.Context,
-    request: Annotated[str | None, typer.Option(metavar="WHY", help="Request a retraining by hand.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide anew; write and publish nothing.")] = False,
+    request: Annotated[
+        str | None, typer.Option(metavar="WHY", help="Request a retraining by hand, for this reason.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide now, and neither write nor publish anything.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Whether to retrain: what was found, what was ruled out and why, what is missing, when it is looked at next.
+    """Whether to retrain: what was found, what was ruled out and why, what is missing, when the next round is.
 
-    `lookalike worker evaluate` looks by itself; this shows what it said last. With --request the rules still hold: exit
-    1 where one of them blocks.
+    `lookalike worker evaluate` decides by itself; this shows its last result. With --request the policy still holds:
+    exits 1 if it blocks the request.
 
     Example: lookalike triggers --request "the spring collection is here" --dry-run
     """

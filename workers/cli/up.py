@@ -17,11 +17,11 @@ from workers.local.supervisor import Stack
 
 def up(
     context: typer.Context,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Index workers to run; with 0 no recorder either.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Index workers to run; 0: no recorder either.")] = 1,
     serve: Annotated[bool, typer.Option("--serve", help="Run `lookalike serve` as well, on 127.0.0.1.")] = False,
-    serve_port: Annotated[int, typer.Option(min=1, max=65_535, help="Where --serve listens.")] = 29_580,
+    serve_port: Annotated[int, typer.Option(min=1, max=65_535, help="The port on which --serve listens.")] = 29_580,
     detach: Annotated[bool, typer.Option("--detach", help="Return once all is running; `down` stops it.")] = False,
-    fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Fetch Kafka for later use, start nothing.")] = False,
+    fetch_only: Annotated[bool, typer.Option("--fetch-only", help="Download Kafka for later; start nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start Apache Kafka, Milvus Lite, the index workers and the recorder on this machine, and keep them running.
@@ -43,7 +43,7 @@ def up(
 
 
 def _run(settings: Settings, workers: int, serve_port: int | None, *, as_json: bool) -> None:
-    """In the foreground: until SIGINT, SIGTERM or a closed terminal; the same once more ends it at once."""
+    """In the foreground, until SIGINT, SIGTERM or a closed terminal; a second one ends it at once."""
     jars(settings)  # while Ctrl-C still ends at once: a first fetch may be slow
     more = []
     if serve_port is not None:

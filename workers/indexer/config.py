@@ -63,7 +63,7 @@ class IndexerOptions:
 
     model: Annotated[
         str,
-        typer.Option(help="A model folder, or a Hugging Face id org/name@revision; by default that of the settings."),
+        typer.Option(help="A model folder, or a Hugging Face id org/name@revision; by default LOOKALIKE_MODEL."),
     ] = ""
     device: Annotated[Device, typer.Option(help="Where the encoder runs; auto: the fastest there is.")] = "auto"
     batch_size: Annotated[int, typer.Option(min=1, max=1_024, help="Pictures in one call of the encoder.")] = 32

@@ -3,11 +3,10 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
-from schemas.model import Recipe, model_name
+from schemas.model import Decode, Profiles, Recipe, Several, model_name
 from streams.errors import ServiceUnavailable, UsageError
 from workers.models.config import check_config, differences, image_side
 from workers.models.json_file import read_json
@@ -56,11 +55,11 @@ def _download(repository: str, revision: str) -> Path:
 def read_recipe(
     folder: Path,
     *,
-    decode: Literal["draft", "full"] = "draft",
+    decode: Decode = "draft",
     images: int = 1,
     name: str | None = None,
-    profiles: Literal["ignored", "srgb"] = "srgb",
-    several: Literal["mean", "first_good"] = "mean",
+    profiles: Profiles = "srgb",
+    several: Several = "mean",
 ) -> Recipe:
     """The recipe of the model in `folder`, checked against its `recipe.json` where it has one; the choices are for a
     folder that has none.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -107,6 +108,10 @@ class Run:
         """Go through it and publish nothing."""
         for trace in self.market.hours():
             self._note(trace, progress)
+
+    def hidden_truth(self) -> dict[str, Any] | None:
+        """The truth about what has gone by, as a document; None if the run was given none to fill in."""
+        return None if self._truth is None else self._truth.document(self._names)
 
     def publish(self, settings: Settings, progress: Callable[[int, str], None]) -> list[Delivered]:
         """Publish all of it; `progress` is told how many shelves there were, and the day. Ends when all is confirmed.

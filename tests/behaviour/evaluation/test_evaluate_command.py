@@ -89,7 +89,7 @@ def test_what_is_asked_for_is_told(market: Settings) -> None:
     assert {each.by for each in report.slices} >= {"niche", "app_version", "surface"}
     assert not {each.by for each in report.slices} & {"variant", "category"}
     ended = run(market, "evaluate", "--niche", "hats/straw")
-    assert "no shelf stands under the category hats/straw" in ended.stderr
+    assert "no shelf is in the category hats/straw" in ended.stderr
 
 
 def test_the_better_model_wins(market: Settings) -> None:
@@ -175,7 +175,7 @@ def test_the_page_is_written_whole(market: Settings, tmp_path: Path) -> None:
     [
         (("--measures", "nDCG", "--sample", "5"), 2, "needs a cutoff, as in nDCG@5"),
         (("--sample", "5"), 2, "--sample goes with --protocol index"),
-        (("--compare", GOOD, GOOD), 2, "two models are wanted"),
+        (("--compare", GOOD, GOOD), 2, "two models are needed"),
         (("--compare", GOOD, "none@000000000000"), 2, f"there are those of {GOOD}, {POOR}"),
         (("--model", "other@1"), 2, f"{LIVE} was"),
         (("--html", "/nowhere/at/all.html"), 2, "can't be written"),

@@ -75,7 +75,7 @@ def test_time_goes_by_as_fast_as_asked(shop: Settings) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command begins anew" in said
+    assert "the same command starts again" in said
     assert "Traceback" not in said
 
 
