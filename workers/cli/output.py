@@ -175,7 +175,14 @@ def _console(stream: TextIO) -> "Console":
 
     if not stream.isatty():
         return _plain_console()
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+    class WithCursor(Console):
+        """Never hides the cursor: a process that SIGTERM or SIGKILL ends could not show it again."""
+
+        def show_cursor(self, show: bool = True) -> bool:
+            return show and super().show_cursor()
+
+    return WithCursor(file=stream, highlight=False, markup=False, emoji=False)
 
 
 def _plain_console() -> "Console":

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from streams.terminal_text import CELL, cell, escaped_json, visible
-from workers.cli.dead_letters import _body, _for_people
+from workers.cli.dead_letter_page import _body, _for_people
 from workers.cli.output import plain_text, say, show, table
 
 UNSEEN = [
