@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from workers.evaluation.rankings import Grades, IndexRanking, Ranking
+from workers.evaluation.rankings import Grades, IndexRanking, Ranking, ShelfRanking
 from workers.evaluation.shelves import Floats
 
 Name = Literal["nDCG", "DCG", "P", "MRR", "Recall", "CTR", "CVR"]
@@ -78,6 +78,28 @@ class Measure:
         rows = np.flatnonzero(ranking.best[:, :1].any(axis=1))
         if len(rows):  # a day without a shelf has no places either
             values[rows] = self._relevant(ranking.grades[rows], ranking.best[rows])
+        return values
+
+    def at_random(self, ranking: ShelfRanking) -> Floats:
+        """What nDCG is worth on average if the items of a shelf stood in a random order: (n,); nan as `of`.
+
+        Each item is then at each rank equally often: the mean gain of the n items, times the sum of the first
+        min(cutoff, n) discounts, over the ideal DCG. ValueError for another measure.
+
+        >>> from workers.evaluation.rankings import as_shown
+        >>> from workers.evaluation.shelves import make_shelves
+        >>> Measure.parse("nDCG@5").at_random(as_shown(make_shelves([[5, 6]], grade=[[0, 1]]))).round(4).tolist()
+        [0.8155]
+        """
+        if self.name != "nDCG":
+            raise ValueError(f"{self} of a random order is not known, only that of nDCG")
+        values = np.full(len(ranking.grades), np.nan)
+        rows = np.flatnonzero(ranking.best[:, :1].any(axis=1))
+        if len(rows):
+            best, items = ranking.best[rows], ranking.items[rows]
+            sums = np.concatenate(([0.0], np.cumsum(discounts(self.cutoff))))
+            mean_gain = self.gains(best).sum(axis=1) / items
+            values[rows] = mean_gain * sums[np.minimum(items, self.cutoff)] / self._gain(best)
         return values
 
     def _relevant(self, grades: Grades, best: Grades) -> Floats:

@@ -25,6 +25,8 @@ class ShelfRanking:
     """(n, width), in the best order."""
     places: NDArray[np.intp]
     """(n, width): the place where the item stood that is ranked here."""
+    items: NDArray[np.intp]
+    """(n,): how many were shown."""
     clicked: Flags
     """(n,)"""
     bought: Flags
@@ -53,9 +55,8 @@ Ranking = ShelfRanking | IndexRanking
 def as_shown(shelves: Shelves) -> ShelfRanking:
     """The order shown."""
     places = np.broadcast_to(np.arange(shelves.width), shelves.listing.shape)
-    return ShelfRanking(
-        shelves.grade, _best(shelves), places, any_in_row(shelves.clicked), any_in_row(shelves.grade == PURCHASE)
-    )
+    clicked, bought = any_in_row(shelves.clicked), any_in_row(shelves.grade == PURCHASE)
+    return ShelfRanking(shelves.grade, _best(shelves), places, shelves.shown.sum(axis=1), clicked, bought)
 
 
 def reranked(shelves: Shelves, scores: Floats) -> ShelfRanking:
@@ -71,7 +72,7 @@ def reranked(shelves: Shelves, scores: Floats) -> ShelfRanking:
     places = np.argsort(keys, axis=1, kind="stable")
     grades = np.take_along_axis(shelves.grade, places, axis=1)
     shown = as_shown(shelves)
-    return ShelfRanking(grades, shown.best, places, shown.clicked, shown.bought)
+    return ShelfRanking(grades, shown.best, places, shown.items, shown.clicked, shown.bought)
 
 
 def full_index(shelves: Shelves, lists: Hashes) -> IndexRanking:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -13,8 +13,9 @@ from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.estimates import MinimumEvidence, NotEnoughEvidence
 from workers.evaluation.exact_sums import SCALE, DayStats, Sums, add_padded
 from workers.evaluation.intervals import effective_users
+from workers.evaluation.measures import Measure
 from workers.evaluation.position_bias import CorrectedSums, Curve, Stratum, corrected_sums, examination, unknown_curve
-from workers.evaluation.shelf_statistics import AGES, CORRECTED, MORE, PLACES, place_names, shelf_names
+from workers.evaluation.shelf_statistics import AGES, CORRECTED, MORE, PLACES, place_names, random_order, shelf_names
 from workers.evaluation.shelves import Floats
 from workers.evaluation.slices import ALL, Slice
 
@@ -78,6 +79,9 @@ def _of_slice(
     columns = {layout: dict(zip(names, sums.T / SCALE, strict=True)) for layout, sums in strata.items()}
     total = dict(zip(names, reduce(add_padded, strata.values()).T / SCALE, strict=True))
     found = {str(each): ratio(total[str(each)], total[each.over], _SHELVES[each.over]) for each in choice.measures}
+    for each in choice.measures:
+        if each.name == "nDCG":
+            found |= _beside_random(each, total)
     found[NO_RELEVANT] = ratio(total["visible"] - total["relevant"], total["visible"], _SHELVES["visible"])
     places = range(1, PLACES + 2)
     parts = {
@@ -94,6 +98,19 @@ def _of_slice(
         values = _divided(up, down)
         found[name] = ReplicatedFigure(values, visible, missing, sums.effective, sums.outside)
     return found
+
+
+def random_to_best(measure: Measure) -> str:
+    """The name of the share of the way from a random order (0) to the best one (1)."""
+    return f"{measure} random to best"
+
+
+def _beside_random(measure: Measure, total: Mapping[str, Floats]) -> dict[str, ReplicatedFigure]:
+    """What a random order of the same items is worth, and how far from it to the best order the measure is."""
+    name, relevant = random_order(measure), total["relevant"]
+    baseline = ratio(total[name], relevant, _SHELVES["relevant"])
+    way = ratio(total[str(measure)] - total[name], relevant - total[name], "shelves on which the order matters")
+    return {name: baseline, random_to_best(measure): replace(way, counts=relevant)}
 
 
 _SHELVES = {"relevant": "shelves with a relevant item", "visible": "visible shelves"}

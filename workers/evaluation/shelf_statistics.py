@@ -23,22 +23,34 @@ _SWAP, _SHUFFLE = DRAWN.index("swap"), DRAWN.index("shuffle")
 _MOVED = 0.5
 """In adjacent swaps, where an item stands with less than this probability it was moved there."""
 
+RANDOM_ORDER = " random order"
 MORE = ("items", "sold", "with_status", "mismatched", "with_category", "new", "with_age", "sellers", "with_sellers")
 
 
 def shelf_names(measures: Sequence[Measure]) -> tuple[str, ...]:
     """Names of the columns of `shelf_values`."""
     gains, acts = ([f"{what}{place}" for place in range(1, PLACES + 2)] for what in ("gain", "acted"))
-    return ("visible", "relevant", *map(str, measures), *gains, *acts)
+    return ("visible", "relevant", *map(str, measures), *map(random_order, _with_baseline(measures)), *gains, *acts)
+
+
+def random_order(measure: Measure) -> str:
+    """The name of what a measure is worth if items stand in a random order."""
+    return f"{measure}{RANDOM_ORDER}"
+
+
+def _with_baseline(measures: Sequence[Measure]) -> list[Measure]:
+    return [measure for measure in measures if measure.name == "nDCG"]
 
 
 def shelf_values(shelves: Shelves, ranking: ShelfRanking, measures: Sequence[Measure]) -> Floats:
-    """Of visible shelves: the measures (0 where a shelf has none), and what the correction for position needs.
+    """Of visible shelves: the measures (0 where a shelf has none), those of nDCG of a random order too, and what the
+    correction for position needs.
 
     `gain` k is the discounted gain of the item that stood at place k, where it is ranked now; `acted` k whether it was
     acted on. The last of each is of all places behind PLACES.
     """
     values = [np.nan_to_num(measure.of(ranking)) for measure in measures]
+    values += [np.nan_to_num(measure.at_random(ranking)) for measure in _with_baseline(measures)]
     gains = np.zeros((len(shelves), PLACES + 1))
     acts = np.zeros_like(gains)
     rows, ranks = np.nonzero(ranking.grades)

@@ -28,7 +28,8 @@ _FIGURES = {
     "DCG@5 IPS": FigureDescription(
         "DCG@5 corrected",
         "DCG@5 as if every position were examined as often as the first: an action at a position that is examined "
-        "half as often counts twice. How often each is examined is estimated from randomised shelves.",
+        "half as often counts twice. How often each is examined is estimated from randomised shelves, relative to the "
+        "first position of the same layout: compare it within a layout only.",
     ),
     "DCG@5 clipped IPS": FigureDescription(
         "DCG@5 corrected, clipped",
@@ -94,8 +95,32 @@ _FAMILIES = {
 }
 _ITEM_CTR = FigureDescription("Click rate", "The share of the items seen there that were clicked.", "share", "items")
 
+_BESIDE: tuple[tuple[str, str, str, Form], ...] = (
+    (
+        " random order",
+        "{} of a random order",
+        (
+            "What the same items would score in a random order, on the same shelves: read the figure from here, not "
+            "from 0. A shelf with few items, or with several good ones, scores high in any order."
+        ),
+        "measure",
+    ),
+    (
+        " random to best",
+        "{}: way from random to best",
+        (
+            "How far the order is from a random one (0 %) towards the best one (100 %): (nDCG − random) / "
+            "(1 − random). Below 0 it is worse than chance."
+        ),
+        "share",
+    ),
+)
+"""Figures that stand beside another one: the ending of the name, title, meaning and form."""
+
 ORDER = (
     "nDCG@5",
+    "nDCG@5 random order",
+    "nDCG@5 random to best",
     "P@1",
     "P@3",
     "no relevant item",
@@ -108,7 +133,7 @@ ORDER = (
     "CVR",
 )
 """The order of figures in a report; the others follow by name."""
-HEADLINE = ORDER[:6]
+HEADLINE = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
 INDEX_HEADLINE = ("judged@5", "nDCG@5", "P@1", "P@3", "MRR@10", "Recall@50")
 INDEX = "Full index: a diagnostic"
 INDEX_MEANING = (
@@ -152,6 +177,9 @@ def describe_figure(name: str, by: str = "") -> FigureDescription:
         return _ITEM_CTR
     if name in _FIGURES:
         return _FIGURES[name]
+    for ending, title, meaning, form in _BESIDE:
+        if name.endswith(ending):
+            return FigureDescription(title.format(name.removesuffix(ending)), meaning, form)
     family, _, cutoff = name.partition("@")
     known = _FAMILIES.get(family.removesuffix("(exp)"))
     if known is None:

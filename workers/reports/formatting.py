@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from schemas.evaluation_report import Looked, Scored, Shown
+from schemas.evaluation_report import Figures, Looked, Scored, Shown
 from streams.terminal_text import visible
 
 Form = Literal["measure", "share", "count"]
@@ -55,6 +55,21 @@ def evidence(unit: str, shown: Shown) -> str:
     if shown.outside is not None:
         counts.append(f"{amount('share', shown.outside)} of the gain at positions with unknown examination")
     return ", ".join(counts)
+
+
+def baseline(figures: Figures, name: str) -> str:
+    """What a random order scores, and the share of the way from there to the best; empty if that is not known.
+
+    >>> way = Shown(value=0.42, low=0.4, high=0.44)
+    >>> baseline({"nDCG@5 random order": Shown(value=0.534), "nDCG@5 random to best": way}, "nDCG@5")
+    'A random order scores 0.534: this is 42.0 % of the way from there to the best order (40.0 to 44.0 %).'
+    """
+    random, way = figures.get(f"{name} random order"), figures.get(f"{name} random to best")
+    if random is None or way is None or random.value is None or way.value is None:
+        return ""
+    share, interval = amount("share", way.value), between("share", way)
+    words = f"A random order scores {amount('measure', random.value)}: this is {share} of the way from there"
+    return f"{words} to the best order{f' ({interval})' if interval else ''}."
 
 
 def lacking(shown: Shown | None) -> str:

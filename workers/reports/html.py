@@ -1,7 +1,7 @@
 """A report as one HTML page without external resources: for someone who must decide."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -41,12 +41,14 @@ class Cell:
     evidence: str = ""
     missing: str = ""
     mark: str = ""
+    beside: str = ""
+    """What the figure is to be read beside."""
 
     @property
     def tooltip(self) -> str:
         """All of it, for a pointer that rests on it."""
         interval = f"95 % interval {self.interval}" if self.interval else ""
-        lines = (self.missing or f"{self.title}: {self.value}", interval, self.evidence, self.mark)
+        lines = (self.missing or f"{self.title}: {self.value}", interval, self.evidence, self.beside, self.mark)
         return "\n".join(filter(None, lines))
 
 
@@ -91,7 +93,7 @@ def html_page(report: Report, decision: RoundResult | None = None) -> str:
         first=_date(report.since),
         last=_date(max(report.since, report.until - timedelta(days=1))),
         computed=f"{_date(report.at.date())}, {report.at:%H:%M %Z}".strip(),
-        headline=[_cell(name, report.total.get(name)) for name in descriptions.headline(report.protocol)],
+        headline=[_tile(name, report.total) for name in descriptions.headline(report.protocol)],
         index=_index(report),
         over_time=_over_time(report),
         slices=_slice_sections(report),
@@ -118,6 +120,10 @@ def _cell(name: str, shown: Shown | None, by: str = "") -> Cell:
         formatting.between(description.form, shown),
         formatting.evidence(description.unit, shown),
     )
+
+
+def _tile(name: str, total: Figures) -> Cell:
+    return replace(_cell(name, total.get(name)), beside=formatting.baseline(total, name))
 
 
 def _table(caption: str, row_kind: str, rows: Sequence[tuple[str, bool, Figures]], by: str = "") -> Table:

@@ -13,6 +13,7 @@ from workers.evaluation.id_lookup import listing_ids
 from workers.evaluation.model_scores import Table, common_scores, needed_listings
 from workers.evaluation.reader import Days
 from workers.evaluation.replicates import NO_RELEVANT, SHARES
+from workers.evaluation.shelf_statistics import RANDOM_ORDER
 from workers.evaluation.slices import ALL
 from workers.milvus.model_vectors import Model
 from workers.reports.arguments import ReportProgress
@@ -59,4 +60,4 @@ def _all_figures(total: DayStats, choice: EvaluationConfig) -> told.Figures:
 
 
 def _moved(shown: told.Figures) -> told.Figures:
-    return {name: each for name, each in shown.items() if name not in _UNMOVED}
+    return {name: each for name, each in shown.items() if name not in _UNMOVED and not name.endswith(RANDOM_ORDER)}

@@ -24,7 +24,7 @@ _WIDTH = 100
 _PLAIN_WIDTH = 10_000
 _UNINTERPRETED: _ConsoleOptions = {"markup": False, "emoji": False, "highlight": False}
 """Text from outside is not interpreted: no markup, no emoji codes, no colours for numbers."""
-_COLUMNS = ("nDCG@5", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
+_COLUMNS = ("nDCG@5", "nDCG@5 random to best", "P@1", "P@3", "no relevant item", "DCG@5", "DCG@5 IPS")
 """The figures of a day or a slice that one row has room for; the page and the JSON document have all."""
 
 Row = tuple[str, Figures]
