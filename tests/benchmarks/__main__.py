@@ -18,6 +18,7 @@ from streams.logging_setup import set_up_log
 
 from . import (
     coverage,
+    coverage_of_days,
     encoder_busy,
     evaluating,
     explaining,
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "j": coverage.measure,
     "k": false_alarms.measure,
     "l": power.measure,
+    "m": coverage_of_days.measure,
 }
 
 
@@ -61,7 +63,9 @@ def main() -> None:
     parts = [each.strip() for each in chosen.only.split(",")]
     if unknown := sorted(set(parts) - set(PARTS)):
         known = "a encoder busy, b useful work, c SigLIP B/16-256, d throughput, e explain, f takedown"
-        known += ", g recorder, h similar by listing, i evaluate, j coverage, k false alarms, l power"
+        known += (
+            ", g recorder, h similar by listing, i evaluate, j coverage, k false alarms, l power, m coverage of days"
+        )
         parser.error(f"no part {unknown[0]}: {known}")
     sys.path.insert(0, str(ROOT / "tests" / "support"))  # what the tests share
     from reaper import reap_at_end

@@ -51,8 +51,9 @@ class MinimumEvidence:
     users: float = 30
     """Effective users."""
     shelves: int = 100
-    clicks: int = 50
-    """Items acted on on randomised shelves, at each of two places that are compared."""
+    clicks: int = 5
+    """Items acted on on randomised shelves, at each of two places that are compared: with fewer, replicates of the
+    bootstrap have none (e^-5 of them, with five)."""
     effective: float = 50
     """Effective sample size of the weights."""
     outside: float = 0.02

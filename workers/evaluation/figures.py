@@ -11,7 +11,7 @@ from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.day_statistics import stats
 from workers.evaluation.estimates import Estimate, Figure, MinimumEvidence, NotEnoughEvidence
 from workers.evaluation.exact_sums import DayStats
-from workers.evaluation.intervals import effective_users, interval
+from workers.evaluation.intervals import effective_users, interval, log_interval
 from workers.evaluation.replicates import Layout, ReplicatedFigure, curves, missing_evidence, replicate_figures
 from workers.evaluation.shelves import Floats, Shelves
 from workers.evaluation.slices import ALL, Slice
@@ -39,17 +39,28 @@ def evaluate(shelves: Shelves, choice: EvaluationConfig = USUAL, scores: Floats 
     return figures(stats(shelves, choice, scores), choice)
 
 
-def figures(summed: DayStats, choice: EvaluationConfig = USUAL, catalogue: int | None = None) -> Figures:
-    """The figures of merged sums; `catalogue` is how many listings might have been shown."""
+def figures(
+    summed: DayStats,
+    choice: EvaluationConfig = USUAL,
+    catalogue: int | None = None,
+    *,
+    learnt: DayStats | None = None,
+) -> Figures:
+    """The figures of merged sums; `catalogue` is how many listings might have been shown.
+
+    How much places are looked at is learnt from the randomised shelves of `learnt`, which is usually more days than
+    the figures are of, or from `summed` itself. Users weigh the same in both, in every replicate.
+    """
     told = {
         where: {name: to_estimate(figure, choice.minimum_evidence) for name, figure in mine.items()}
-        for where, mine in replicate_figures(summed, choice).items()
+        for where, mine in replicate_figures(summed, choice, learnt).items()
     }
     looked = {}
-    for layout, curve in curves(summed, choice.minimum_evidence).items():
+    for layout, curve in curves(learnt or summed, choice.minimum_evidence).items():
         clicks = np.concatenate((curve.clicks[:1], curve.clicks))
         places = [
-            _place(curve.looked[:, place], int(clicks[place]), choice.minimum_evidence) for place in range(len(clicks))
+            _place(curve.looked[:, place], int(clicks[place]), curve.users, choice.minimum_evidence)
+            for place in range(len(clicks))
         ]
         looked[layout] = tuple(places)
     count = len(summed.listings)
@@ -57,13 +68,18 @@ def figures(summed: DayStats, choice: EvaluationConfig = USUAL, catalogue: int |
 
 
 def compare(
-    one: DayStats, other: DayStats, choice: EvaluationConfig = USUAL, *, relative: bool = False
+    one: DayStats,
+    other: DayStats,
+    choice: EvaluationConfig = USUAL,
+    *,
+    relative: bool = False,
+    learnt: DayStats | None = None,
 ) -> Mapping[str, Estimate]:
-    """`other` - `one` of each figure of all shelves, or that over `one` where `relative`.
+    """`other` - `one` of each figure of all shelves, or that over `one` where `relative`; `learnt` as in `figures`.
 
     A user who is in both weighs the same in both, in every replicate: what they have in common cancels.
     """
-    first, second = (replicate_figures(each, choice).get(ALL, {}) for each in (one, other))
+    first, second = (replicate_figures(each, choice, learnt).get(ALL, {}) for each in (one, other))
     return differences(first, second, choice.minimum_evidence, relative=relative)
 
 
@@ -85,7 +101,7 @@ def differences(
         missing = missing_evidence(mine, floor) or missing_evidence(theirs, floor)
         if missing is None and not np.isfinite(values[0]):
             missing = NotEnoughEvidence(f"shelves where {name} is not 0", 0, 1)
-        found[name] = to_estimate(replace(less, values=values, missing=missing), floor)
+        found[name] = to_estimate(replace(less, values=values, missing=missing, randomised=None), floor)
     return dict(sorted(found.items()))
 
 
@@ -94,9 +110,13 @@ def to_estimate(figure: ReplicatedFigure, floor: MinimumEvidence) -> Estimate:
     if missing := missing_evidence(figure, floor):
         return missing
     users = effective_users(figure.counts)
+    if figure.randomised is None:
+        found = interval(figure.values, users)
+    else:
+        found = log_interval(figure.values, min(users, figure.randomised or users))
     return Figure(
         float(figure.values[0]),
-        interval(figure.values, users),
+        found,
         round(float(figure.counts[0])),
         users,
         figure.effective,
@@ -104,7 +124,7 @@ def to_estimate(figure: ReplicatedFigure, floor: MinimumEvidence) -> Estimate:
     )
 
 
-def _place(looked: Floats, clicks: int, floor: MinimumEvidence) -> Estimate:
+def _place(looked: Floats, clicks: int, users: float, floor: MinimumEvidence) -> Estimate:
     if not np.isfinite(looked[0]):
         return NotEnoughEvidence("items acted on on randomised shelves, up to this place", clicks, floor.clicks)
-    return Figure(float(looked[0]), interval(looked, clicks), clicks, clicks)
+    return Figure(float(looked[0]), log_interval(looked, min(clicks, users)), clicks, users)

@@ -21,6 +21,18 @@ class Interval:
         return self.low <= value <= self.high
 
 
+def log_interval(values: Floats, users: float) -> Interval:
+    """The interval of a ratio above 0, as `interval` on the logarithm: what divides may be half or double.
+
+    Replicates that are not above 0 are left out. An interval without ends where the estimate itself is not.
+    """
+    if not values[0] > 0:
+        return Interval(-np.inf, np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = interval(np.log(values), users)
+    return Interval(float(np.exp(found.low)), float(np.exp(found.high)))
+
+
 def interval(values: Floats, users: float) -> Interval:
     """The interval of `values` (replicates + 1,): the estimate first, then what each replicate comes to.
 

@@ -43,6 +43,13 @@ class ReplicatedFigure:
     missing: NotEnoughEvidence | None = None
     effective: float | None = None
     outside: float | None = None
+    randomised: float | None = None
+    """The effective users of the randomised shelves, of a figure that rests on an examination curve."""
+
+
+def curve_sums(stats: DayStats) -> DayStats:
+    """Of the sums of some days what teaches how much places are looked at, and nothing else."""
+    return DayStats({key: sums for key, sums in stats.sums.items() if key.kind == "curve"})
 
 
 def curves(stats: DayStats, floor: MinimumEvidence) -> dict[Layout, Curve]:
@@ -51,9 +58,11 @@ def curves(stats: DayStats, floor: MinimumEvidence) -> dict[Layout, Curve]:
     return {layout: examination(sums / SCALE, floor.clicks) for layout, sums in found.items()}
 
 
-def replicate_figures(stats: DayStats, choice: EvaluationConfig) -> dict[Slice, dict[str, ReplicatedFigure]]:
-    """All figures, by slice and name."""
-    looked = curves(stats, choice.minimum_evidence)
+def replicate_figures(
+    stats: DayStats, choice: EvaluationConfig, learnt: DayStats | None = None
+) -> dict[Slice, dict[str, ReplicatedFigure]]:
+    """All figures, by slice and name; examination is learnt from `learnt` (usually more days) or `stats` itself."""
+    looked = curves(learnt or stats, choice.minimum_evidence)
     slices: dict[Slice, dict[Layout, Sums]] = defaultdict(dict)
     for key, sums in stats.sums.items():
         if key.kind == "shelf":
@@ -96,7 +105,7 @@ def _of_slice(
     missing = _missing(parts, sums, choice.minimum_evidence)
     for name, up, down in ((IPS, sums.ips, visible), (CLIPPED, sums.clipped, visible), (SNIPS, sums.ips, sums.weight)):
         values = _divided(up, down)
-        found[name] = ReplicatedFigure(values, visible, missing, sums.effective, sums.outside)
+        found[name] = ReplicatedFigure(values, visible, missing, sums.effective, sums.outside, sums.users)
     return found
 
 

@@ -105,9 +105,9 @@ def more_values(shelves: Shelves, new_us: int, level: int) -> Floats:
 
 
 def curve_names() -> tuple[str, ...]:
-    """Names of the columns of `curve_values`: of each pair of places (k, k + 1), what is compared."""
+    """Names of the columns of `curve_values`: of each pair of places (k, k + 1), what is compared; how many shelves."""
     pairs = range(1, PLACES)
-    return tuple(f"{what}{place}" for what in ("left", "right", "left_n", "right_n") for place in pairs)
+    return (*(f"{what}{place}" for what in ("left", "right", "left_n", "right_n") for place in pairs), "shelves")
 
 
 def curve_values(shelves: Shelves) -> Floats:
@@ -130,7 +130,8 @@ def curve_values(shelves: Shelves) -> Floats:
     from_left, from_right = _moved((chance < _MOVED) & (shelves.drawn == _SWAP)[:, None])
     left_n = acted[:, :-1] * (both & ~from_left[:, :-1])
     right_n = acted[:, 1:] * (both & ~from_right[:, 1:])
-    return np.concatenate((left_n / chance[:, :-1], right_n / chance[:, 1:], left_n, right_n), axis=1)
+    once = np.ones((len(shelves), 1))
+    return np.concatenate((left_n / chance[:, :-1], right_n / chance[:, 1:], left_n, right_n, once), axis=1)
 
 
 def _moved(moved: Flags) -> tuple[Flags, Flags]:

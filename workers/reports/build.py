@@ -9,7 +9,7 @@ from schemas import evaluation_report as told
 from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.estimates import Estimate, NotEnoughEvidence
 from workers.evaluation.exact_sums import DayStats, merge_days
-from workers.evaluation.figures import compare, figures
+from workers.evaluation.figures import Figures, compare, figures
 from workers.evaluation.shelves import USUAL as USUAL_WINDOWS
 from workers.evaluation.shelves import Windows, day_of
 from workers.evaluation.slices import ALL
@@ -36,20 +36,17 @@ def build(
     model: str | None = None,
     catalogue: int | None = None,
     comparison: told.Comparison | None = None,
+    earlier: DayStats | None = None,
 ) -> told.Report:
     """The report of days that follow each other, at least one; `catalogue` is how many listings might have been shown.
 
-    The same sums give the same report, but for `at`.
+    How much each place is looked at is learnt from all these days and from `earlier` ones, and holds for each day. The
+    same sums give the same report, but for `at`.
     """
-    summed = figures(merge_days(stats for _, stats in by_day), choice, catalogue)
-    days = tuple(
-        told.DayReport(
-            day=day,
-            mature=clock.mature(day),
-            figures=report_figures(figures(stats, choice).by_slice.get(ALL, {})),
-        )
-        for day, stats in by_day
-    )
+    merged = merge_days(stats for _, stats in by_day)
+    learnt = merged if earlier is None else merged + earlier
+    summed = figures(merged, choice, catalogue, learnt=learnt)
+    days = _days(by_day, learnt, clock, choice)
     return told.Report(
         at=clock.at,
         model=model,
@@ -57,15 +54,8 @@ def build(
         until=date.fromordinal(by_day[-1][0].toordinal() + 1),
         total=report_figures(summed.by_slice.get(ALL, {})),
         days=days,
-        slices=tuple(
-            told.SliceReport(by=by, name=name, figures=report_figures(mine))
-            for (by, name), mine in summed.by_slice.items()
-            if (by, name) != ALL
-        ),
-        looked=tuple(
-            told.Looked(surface=surface, layout=layout, places=tuple(map(report_figure, places)))
-            for (surface, layout), places in summed.looked.items()
-        ),
+        slices=_slices(summed),
+        looked=_looked(summed),
         listings=summed.listings,
         listings_share=summed.listings_share,
         comparison=comparison,
@@ -73,11 +63,39 @@ def build(
     )
 
 
+def _days(
+    by_day: Sequence[tuple[date, DayStats]], learnt: DayStats, clock: Clock, choice: EvaluationConfig
+) -> tuple[told.DayReport, ...]:
+    figures_of = ((day, figures(stats, choice, learnt=learnt).by_slice.get(ALL, {})) for day, stats in by_day)
+    return tuple(
+        told.DayReport(day=day, mature=clock.mature(day), figures=report_figures(mine)) for day, mine in figures_of
+    )
+
+
+def _slices(summed: Figures) -> tuple[told.SliceReport, ...]:
+    return tuple(
+        told.SliceReport(by=by, name=name, figures=report_figures(mine))
+        for (by, name), mine in summed.by_slice.items()
+        if (by, name) != ALL
+    )
+
+
+def _looked(summed: Figures) -> tuple[told.Looked, ...]:
+    return tuple(
+        told.Looked(surface=surface, layout=layout, places=tuple(map(report_figure, places)))
+        for (surface, layout), places in summed.looked.items()
+    )
+
+
 def build_comparison(
-    one: tuple[str, DayStats], other: tuple[str, DayStats], choice: EvaluationConfig = USUAL
+    one: tuple[str, DayStats],
+    other: tuple[str, DayStats],
+    choice: EvaluationConfig = USUAL,
+    learnt: DayStats | None = None,
 ) -> told.Comparison:
-    """The differences of two by name; users who are in both are paired."""
-    return told.Comparison(one=one[0], other=other[0], figures=report_figures(compare(one[1], other[1], choice)))
+    """The differences of two by name; users who are in both are paired. `learnt` teaches how places are looked at."""
+    found = compare(one[1], other[1], choice, learnt=learnt)
+    return told.Comparison(one=one[0], other=other[0], figures=report_figures(found))
 
 
 def report_figures(measured: Mapping[str, Estimate]) -> told.Figures:

@@ -25,12 +25,18 @@ _UNMOVED = {"CTR", "CVR", NO_RELEVANT, *SHARES}
 
 
 def compare_models(
-    days: Days, pair: tuple[Model, Model], choice: EvaluationConfig, *, model: str | None = None, tell: ReportProgress
+    days: Days,
+    pair: tuple[Model, Model],
+    choice: EvaluationConfig,
+    *,
+    model: str | None = None,
+    earlier: DayStats | None = None,
+    tell: ReportProgress,
 ) -> told.Comparison:
     """The difference of two models, each ordering the visible shelves under listings, all or those of `model`.
 
-    A shelf counts where both have its query; see `scores.ground`. Never more than a day's vectors are in memory. Raises
-    what `Model` raises.
+    A shelf counts where both have its query; see `scores.ground`. `earlier` days teach examination too. Never more than
+    a day's vectors are in memory. Raises what `Model` raises.
     """
     measures = tuple(each for each in choice.measures if each.name not in _UNMOVED)
     choice = replace(choice, measures=measures, by=())
@@ -43,20 +49,21 @@ def compare_models(
         counts += equal.counts
         tell(number)
     one, other = ((each.model_id, total) for each, total in zip(pair, sums, strict=True))
-    found = build_comparison(one, other, choice)
+    learnt = sums[0] + (earlier or DayStats())
+    found = build_comparison(one, other, choice, learnt)
     there, scored, items, items_scored = counts.tolist()
     return found.model_copy(
         update={
             "figures": _moved(found.figures),
-            "one_figures": _all_figures(one[1], choice),
-            "other_figures": _all_figures(other[1], choice),
+            "one_figures": _all_figures(one[1], choice, learnt),
+            "other_figures": _all_figures(other[1], choice, learnt),
             "scored": told.Scored(shelves=there, shelves_scored=scored, items=items, items_scored=items_scored),
         }
     )
 
 
-def _all_figures(total: DayStats, choice: EvaluationConfig) -> told.Figures:
-    return _moved(report_figures(figures(total, choice).by_slice.get(ALL, {})))
+def _all_figures(total: DayStats, choice: EvaluationConfig, learnt: DayStats) -> told.Figures:
+    return _moved(report_figures(figures(total, choice, learnt=learnt).by_slice.get(ALL, {})))
 
 
 def _moved(shown: told.Figures) -> told.Figures:

@@ -2,8 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from schemas.evaluation_report import Attributed, Comparison, Report
@@ -12,13 +12,17 @@ from streams.settings import Settings
 from workers.evaluation.attribution_rate import attribution
 from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.day_statistics import folder_stats
+from workers.evaluation.exact_sums import DayStats, merge_days
 from workers.evaluation.reader import Days
+from workers.evaluation.replicates import curve_sums
 from workers.interactions.scan import collect, scan
-from workers.reports.arguments import Pair, ProgressReporter
+from workers.reports.arguments import USUAL_DAYS, Pair, ProgressReporter
 from workers.reports.build import Clock, build
 
 if TYPE_CHECKING:  # pymilvus is loaded only where a model is asked
     from workers.milvus.model_vectors import Model
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class RecordedRun:
         Raises LookalikeError if no shelf can be evaluated, UsageError for a model that was never live or has no
         collection, ServiceUnavailable if Milvus is needed and unavailable.
         """
-        comparison = self._comparison(compare) if compare else None
+        earlier = self._earlier()
+        comparison = self._comparison(compare, earlier) if compare else None
         by_day = []
         with self.progress("days", self._count) as tell:
             for each in folder_stats(self.days, self.config, self.model):
@@ -46,7 +51,7 @@ class RecordedRun:
                 tell(len(by_day))
         if not any(stats.sums for _, stats in by_day):
             raise self._nothing()
-        report = build(by_day, self.clock, self.config, model=self.model, comparison=comparison)
+        report = build(by_day, self.clock, self.config, model=self.model, comparison=comparison, earlier=earlier)
         found = attribution(self.days.folder, self.days.since, self.days.until, self.clock.windows)
         return report.model_copy(update={"attributed": Attributed(**vars(found))})
 
@@ -65,11 +70,24 @@ class RecordedRun:
             raise _unscored(len(drawn.shelves), models)
         return report
 
-    def _comparison(self, compare: Pair) -> Comparison:
+    def _earlier(self) -> DayStats:
+        """What the days before these teach of examination, so that it is learnt from four weeks in all.
+
+        Of all models: how much a position is examined does not depend on who filled it.
+        """
+        asked = self.days
+        first = max(asked.until - USUAL_DAYS * _DAY, date.min + USUAL_DAYS * _DAY)
+        if first >= asked.since:
+            return DayStats()
+        before = Days.of(asked.folder, first, asked.since, asked.windows, reports_seen=asked.reports_seen)
+        curves_only = replace(self.config, measures=(), by=(), niches=())
+        return merge_days(curve_sums(stats) for _, stats in folder_stats(before, curves_only))
+
+    def _comparison(self, compare: Pair, earlier: DayStats) -> Comparison:
         from workers.reports.model_comparison import compare_models
 
         with _models(self.settings, compare) as (one, other), self.progress("days compared", self._count) as tell:
-            found = compare_models(self.days, (one, other), self.config, model=self.model, tell=tell)
+            found = compare_models(self.days, (one, other), self.config, model=self.model, earlier=earlier, tell=tell)
         if found.scored is None or not found.scored.shelves_scored:
             raise _unscored(found.scored.shelves if found.scored else 0, (one, other))
         return found

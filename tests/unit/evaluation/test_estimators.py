@@ -9,9 +9,9 @@ import pytest
 from workers.evaluation.config import USUAL
 from workers.evaluation.day_statistics import stats
 from workers.evaluation.estimates import Figure, MinimumEvidence, NotEnoughEvidence
-from workers.evaluation.figures import Figures, compare, evaluate
+from workers.evaluation.figures import Figures, compare, evaluate, figures, to_estimate
 from workers.evaluation.position_bias import Curve, Stratum, corrected_sums, unknown_curve
-from workers.evaluation.replicates import CLIPPED, IPS, SNIPS
+from workers.evaluation.replicates import CLIPPED, IPS, SNIPS, replicate_figures
 from workers.evaluation.shelf_statistics import PLACES
 from workers.evaluation.shelves import DRAWN, Floats, Shelves, make_shelves
 
@@ -144,7 +144,7 @@ def missing(shelves: Shelves, name: str = IPS, /, **floor: float) -> str:
 def test_without_randomised_shelves_nothing_is_corrected() -> None:
     """The words name the place where the evidence ends, and the surface; naive figures stand."""
     shelves = site(2_000, 5, randomised=0, surface=["app"] * 2_000)
-    expected = "not enough evidence: 0 of 50 items acted on on randomised shelves (app), at place 1 or 2, 50 missing"
+    expected = "not enough evidence: 0 of 5 items acted on on randomised shelves (app), at place 1 or 2, 5 missing"
     for name in (IPS, SNIPS, CLIPPED):
         assert missing(shelves, name) == expected
     assert isinstance(evaluate(shelves)["DCG@5"], Figure)
@@ -153,9 +153,44 @@ def test_without_randomised_shelves_nothing_is_corrected() -> None:
 
 def test_too_few_randomised_shelves() -> None:
     """What is missing is counted."""
-    said = missing(site(2_000, 6, randomised=0.2))
+    said = missing(site(2_000, 6, randomised=0.01))
     assert said.startswith("not enough evidence: ")
-    assert "of 50 items acted on on randomised shelves (every surface), at place" in said
+    assert "of 5 items acted on on randomised shelves (every surface), at place" in said
+
+
+def test_a_day_is_corrected_by_the_curve_of_four_weeks() -> None:
+    """A day without one randomised shelf has a figure once other days teach the curve, with their uncertainty in it."""
+    day, weeks = site(3_000, 21, randomised=0), site(4_000, 22, randomised=0.1)
+    alone = figures(stats(day))[IPS]
+    taught, better = (
+        figures(stats(day), learnt=stats(each))[IPS] for each in (weeks, site(40_000, 23, randomised=0.5))
+    )
+    assert isinstance(alone, NotEnoughEvidence)
+    assert isinstance(taught, Figure)
+    assert isinstance(better, Figure)
+    assert taught.shelves == 3_000
+    assert 0.3 * LOG[:5].sum() in taught.interval
+    assert better.interval.high - better.interval.low < 0.7 * (taught.interval.high - taught.interval.low)
+
+
+def test_the_interval_is_of_a_ratio() -> None:
+    """On the log: as far up as down by factors, and never at 0, however little the randomised shelves say."""
+    told = figures(stats(site(3_000, 24, randomised=0)), learnt=stats(site(4_000, 25, randomised=0.05)))[IPS]
+    assert isinstance(told, Figure)
+    assert told.interval.low > 0
+    assert told.interval.high / told.value == pytest.approx(told.value / told.interval.low)
+    assert told.interval.high > 1.1 * told.value
+
+
+def test_few_randomised_users_make_it_wide() -> None:
+    """The degrees of freedom are those of who saw randomised shelves: Student's t of 5, not 1.96."""
+    day, learnt = stats(site(3_000, 26, randomised=0)), site(3_000, 27, randomised=1.0, user=np.arange(3_000) % 6 + 1)
+    figure = replicate_figures(day, USUAL, stats(learnt))["all", ""][IPS]
+    assert figure.randomised == pytest.approx(6, rel=0.25)
+    told = to_estimate(figure, USUAL.minimum_evidence)
+    assert isinstance(told, Figure)
+    deviation = np.nanstd(np.log(figure.values[1:]), ddof=1)
+    assert np.log(told.interval.high / told.value) > 2.4 * deviation
 
 
 def test_of_several_surfaces_the_worst_is_named() -> None:
