@@ -20,7 +20,7 @@ from workers.cli.options import command_options
 from workers.cli.output import JsonOption, Progress, say, settings_of, show
 
 if TYPE_CHECKING:  # numpy, polars and pymilvus are loaded when the command runs
-    from workers.decision.decision_round import RoundResult
+    from workers.decision.verdict import Verdict
     from workers.evaluation.config import EvaluationConfig
     from workers.interactions.reach import Reach
     from workers.reports.arguments import ReportProgress
@@ -109,7 +109,7 @@ def evaluate(context: typer.Context, options: FigureOptions, as_json: JsonOption
     for path in sorted(set(config.niches) - {each.name for each in report.slices if each.by == "niche"}):
         say(f"hint: no shelf is in the category {path}")
     if options.html is not None:
-        _write(options.html, report, _last_round(settings))
+        _write(options.html, report, _last_verdict(settings))
     _show(report, options.html, as_json=as_json)
 
 
@@ -163,28 +163,29 @@ def _progress(word: str, total: int | None) -> "Iterator[ReportProgress]":
         yield progress.show
 
 
-def _last_round(settings: Settings) -> "RoundResult | None":
-    """The result of the last decision round; None if there was none yet."""
-    from workers.decision.decision_round import last_result
+def _last_verdict(settings: Settings) -> "Verdict | None":
+    """The verdict of the last decision round with its age; None if there was none yet."""
     from workers.decision.evidence_store import Store
     from workers.decision.retrain_policy import folder
+    from workers.decision.verdict import last_verdict
+    from workers.interactions.layout import interactions_folder
 
     if not folder(settings).is_dir():
         return None
     try:
         with Store(folder(settings)) as store:
-            return last_result(store)
+            return last_verdict(store, interactions_folder(settings))
     except LookalikeError as damaged:  # the report is of what is recorded, and needs none of it
         say(f"without the result of the last decision round: {damaged}")
         return None
 
 
-def _write(file: Path, report: Report, decided: "RoundResult | None") -> None:
+def _write(file: Path, report: Report, verdict: "Verdict | None") -> None:
     """Write the page, or leave the file that was there before."""
     from workers.process import atomic_write
     from workers.reports.html import html_page
 
     try:
-        atomic_write.write_text(file, html_page(report, decided), durable=False)
+        atomic_write.write_text(file, html_page(report, verdict), durable=False)
     except OSError as error:
         raise LookalikeError(f"--html {file} can't be written: {error.strerror}") from None

@@ -40,6 +40,8 @@ def _status_page(found: dict[str, Any]) -> Page:
         ("recorders", found["recorders"]),
         ("missing offsets", _missing(found["missing_offsets"])),
         ("last evaluation", _evaluation(found["evaluation"])),
+        ("decision", _decision(found["decision"])),
+        ("restarts", _restarts(found["restarts"])),
         ("down", "; ".join(found["down"]) or "nothing"),
     ]
     return fields(rows)
@@ -50,6 +52,16 @@ def _missing(holes: list[dict[str, Any]]) -> str:
         return "none"
     said = [f"{each['topic']} partition {each['partition']}, {each['first']} to {each['last']}" for each in holes[:3]]
     return f"{'; '.join(said)}{'; …' if len(holes) > 3 else ''}: see `lookalike fill-holes`"
+
+
+def _decision(last: dict[str, Any] | None) -> str | None:
+    if last is None:
+        return None
+    return "; ".join([f"{last['kind'] or 'none'}, {last['age']}: {last['says']}", *last["falls"]])
+
+
+def _restarts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
 
 
 def _evaluation(last: dict[str, Any] | None) -> str | None:

@@ -10,8 +10,8 @@ from streams.settings import Settings
 from workers.cli.output import JsonOption, Page, settings_of, show, table
 
 if TYPE_CHECKING:
-    from workers.decision.decision_round import RoundResult
     from workers.decision.retrain_policy import RetrainPolicy
+    from workers.decision.verdict import Verdict
 
 
 def triggers(
@@ -32,47 +32,87 @@ def triggers(
     Example: lookalike triggers --request "the spring collection is here" --dry-run
     """
     from workers.decision.retrain_policy import folder, read_policy
+    from workers.local.crash_loops import restarts
 
     settings = settings_of(context)
     if request is not None and not request.strip():
         raise UsageError("--request: say why, in a few words")
     rules = read_policy(settings)
     anew = request is not None or dry_run
-    told = _look(settings, rules, request, dry=dry_run) if anew else _last(settings)
-    document = {**_document(told), "kill_switch": rules.stop, "folder": str(folder(settings)), "dry_run": dry_run}
+    verdict = _look(settings, rules, request, dry=dry_run) if anew else _last(settings)
+    document = {
+        **_document(verdict),
+        "restarts": restarts(settings),
+        "kill_switch": rules.stop,
+        "folder": str(folder(settings)),
+        "dry_run": dry_run,
+    }
     show(document, as_json=as_json, page=lambda: _page(document))
     if request is not None and document["outcome"]["kind"] == "blocked":
         raise typer.Exit(1)
 
 
-def _last(settings: Settings) -> "RoundResult | None":
-    from workers.decision.decision_round import last_result
+def _last(settings: Settings) -> "Verdict":
     from workers.decision.evidence_store import Store
     from workers.decision.retrain_policy import folder
+    from workers.decision.verdict import last_verdict
+    from workers.interactions.layout import interactions_folder
 
     with Store(folder(settings)) as store:
-        return last_result(store)
+        return last_verdict(store, interactions_folder(settings))
 
 
-def _look(settings: Settings, rules: "RetrainPolicy", hand: str | None, *, dry: bool) -> "RoundResult":
+def _look(settings: Settings, rules: "RetrainPolicy", hand: str | None, *, dry: bool) -> "Verdict":
     """A look at what is stored, with the signs of the last one."""
     from workers.decision.decision_round import RoundRequest, last_signals, run_round
     from workers.decision.evidence_store import Store
     from workers.decision.retrain_policy import folder
     from workers.decision.retrain_requests import RetrainLog
+    from workers.decision.verdict import Verdict, age_of
+    from workers.interactions.layout import interactions_folder
+    from workers.interactions.reach import reach
 
     with Store(folder(settings)) as store:
         signs = last_signals(store)
         asked = RoundRequest(now=datetime.now(UTC), manual_reason=hand, dry=dry)
-        return run_round(store, [], lambda _alarm: signs, rules, RetrainLog(settings), asked)
+        result = run_round(store, [], lambda _alarm: signs, rules, RetrainLog(settings), asked)
+        return Verdict(result, age_of(result, reach(interactions_folder(settings))))
 
 
-def _document(told: "RoundResult | None") -> dict[str, Any]:
-    if told is not None:
-        return told.model_dump(mode="json")
+def _document(verdict: "Verdict") -> dict[str, Any]:
+    age = {
+        "records_until": verdict.age.records_until and verdict.age.records_until.isoformat(),
+        "behind_days": verdict.age.behind_days,
+        "late": verdict.age.late,
+        "age": str(verdict.age),
+        "failure": verdict.failure and verdict.failure.model_dump(mode="json"),
+    }
+    if verdict.result is not None:
+        return verdict.result.model_dump(mode="json") | age
     says = "nobody has looked yet: `lookalike worker evaluate` does"
     outcome = {"kind": "quiet", "says": says, "findings": [], "blocks": [], "missing": []}
-    return {"at": None, "model": None, "outcome": outcome, "readings": [], "diagnostics": {}, "next_look": ""}
+    empty: dict[str, Any] = {
+        "at": None,
+        "model": None,
+        "readings": [],
+        "diagnostics": {},
+        "next_look": "",
+        "as_of": None,
+        "falls": [],
+    }
+    return {**empty, "outcome": outcome, **age}
+
+
+def _age_and_falls(document: dict[str, Any]) -> list[str]:
+    """What stands beside every verdict: its age, failures and restarts, and how far each measure has fallen."""
+    from workers.decision.measured_falls import MeasuredFall
+
+    lines = [f"verdict {document['age']}"]
+    if (failure := document["failure"]) is not None:
+        lines.append(f"the round of {failure['at'][:16].replace('T', ' ')} UTC failed: {failure['error']}")
+    lines += [f"restarts: {name} {count}" for name, count in document["restarts"].items() if count]
+    lines += [str(MeasuredFall.model_validate(each)) for each in document["falls"]]
+    return ["\n".join(lines)]
 
 
 def _page(document: dict[str, Any]) -> Page:
@@ -83,6 +123,7 @@ def _page(document: dict[str, Any]) -> Page:
             f"{document['model'] or 'no live model'}, looked at {document['at'][:16].replace('T', ' ')} UTC\n"
             + parts[0]
         )
+    parts += _age_and_falls(document)
     if document.get("decision_id"):
         did = "would be requested" if document["dry_run"] else "requested"
         parts.append(f"{did}: decision {document['decision_id']}")

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.retrain_request import RetrainRequested
+from streams.errors import Broken
+from streams.listing_codec import why_invalid
 from workers.decision.alarms import Reading, concurrent_reading, observed_reading
 from workers.decision.decision import (
     EarlierRequest,
@@ -21,6 +23,7 @@ from workers.decision.decision import (
 from workers.decision.diagnostics import describe_diagnostics
 from workers.decision.evidence_store import Day, Store
 from workers.decision.evidence_units import DCG, EVIDENCE, LEAD
+from workers.decision.measured_falls import MeasuredFall, measured_falls
 from workers.decision.retrain_policy import RetrainPolicy
 from workers.decision.retrain_requests import RefusedRequest, RequestLog, publish_pending
 from workers.decision.root_causes import LIMITS, Limits
@@ -64,6 +67,10 @@ class RoundResult(BaseModel):
     diagnostics: dict[str, str]
     decision_id: str | None = None
     next_look: str = ""
+    as_of: date | None = None
+    """The last closed day; the verdict is of the days up to it."""
+    falls: tuple[MeasuredFall, ...] = ()
+    """Of each measure, whatever the outcome is."""
 
 
 @dataclass(frozen=True)
@@ -146,19 +153,31 @@ def _left(days: list[Day], used: date | None) -> list[Day]:
 def last_result(store: Store) -> RoundResult | None:
     """What the last look came to."""
     note = store.note(RESULT)
-    return None if note is None else RoundResult.model_validate_json(note)
+    try:
+        return None if note is None else RoundResult.model_validate_json(note)
+    except ValidationError:  # of another version; the next round writes it anew
+        return None
 
 
 def last_signals(store: Store) -> Signals:
     """The signs of the last look; empty ones before it."""
     note = store.note(SIGNALS)
-    return Signals.model_validate({}) if note is None else Signals.model_validate_json(note)
+    try:
+        return Signals.model_validate({}) if note is None else Signals.model_validate_json(note)
+    except ValidationError:  # of another version: nothing of it is known, and the next round measures anew
+        return Signals.model_validate({})
 
 
 def last_state(store: Store) -> State:
-    """What is remembered; a fresh state before the first look."""
+    """What is remembered; a fresh state before the first look. Raises Broken if it can't be read."""
     note = store.note(STATE)
-    return State() if note is None else State.model_validate_json(note)
+    try:
+        return State() if note is None else State.model_validate_json(note)
+    except ValidationError as error:  # a fresh one would count evidence that is used up a second time
+        raise Broken(
+            f"what the decision remembers can't be read: {why_invalid(error)}; run the version that wrote it, or "
+            "restore evidence.sqlite"
+        ) from None
 
 
 def _decided(
@@ -179,17 +198,30 @@ def _decided(
         signs = gather(next((each for each in readings if each.alarm is not None), None))
     moment = Moment(now=asked.now, manual_reason=asked.manual_reason, follows=there[-1].decision_id if there else None)
     step = decide(state, readings, signs, moment, rules, limits)
+    falls = measured_falls(store.days("observed", step.state.model), rules) if step.state.model is not None else ()
     said = tuple(_said(each, rules) for each in readings)
     told = RoundResult(
         at=asked.now.astimezone(UTC),
         model=step.state.model,
-        outcome=step.outcome,
+        outcome=_with_falls(step.outcome, falls),
         readings=said,
         diagnostics=describe_diagnostics(signs, asked.now.date()),
         decision_id=step.request.decision_id if step.request else None,
         next_look=_next_look(readings, asked.windows),
+        as_of=store.last_day(),
+        falls=falls,
     )
     return told, step, signs
+
+
+def _with_falls(outcome: Outcome, falls: Sequence[MeasuredFall]) -> Outcome:
+    """What is quiet says which measures have fallen: that nothing is asked for is no word of how all is."""
+    certain = [
+        f"{each.measure} fell by {each.fall:.1%} ({each.low:.1%} to {each.high:.1%})" for each in falls if each.certain
+    ]
+    if outcome.kind != "quiet" or not certain:
+        return outcome
+    return outcome.model_copy(update={"message": f"nothing is asked for, but {' and '.join(certain)}"})
 
 
 def _said(reading: Reading, rules: RetrainPolicy) -> SourceSummary:

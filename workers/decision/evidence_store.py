@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from streams.errors import Broken, LookalikeError
 from streams.local_files import local_file
+from workers.decision.retrain_policy import EVIDENCE_FILE
 from workers.decision.signals import Source
 
 Floats = NDArray[np.float64]
@@ -98,7 +99,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._path = folder, folder / "evidence.sqlite"
+        self._folder, self._path = folder, folder / EVIDENCE_FILE
         with local_file(self._path, _REMEDY):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(self._path, isolation_level=None, timeout=30.0)
@@ -158,6 +159,11 @@ class Store:
             (source, model),
         )
         return [_day(row) for row in rows]
+
+    def closed_days(self, source: Source, model: str) -> list[date]:
+        """The dates of a model's closed days, oldest first; without their evidence."""
+        sql = "select distinct day from day where source = ? and model = ? order by day"
+        return [date.fromisoformat(row[0]) for row in self._file.execute(sql, (source, model))]
 
     def days_within(self, source: Source, since: date, until: date) -> list[Day]:
         """The closed days [since, until) of all models, oldest first. Raises as `days` does."""

@@ -11,7 +11,7 @@ from streams.listing_codec import why_invalid
 from streams.local_files import local_file
 from streams.settings import Settings
 
-FILE, STOP = "rules.json", "stop"
+FILE, STOP, EVIDENCE_FILE = "rules.json", "stop", "evidence.sqlite"
 
 
 class Span(BaseModel):

@@ -257,6 +257,15 @@ CAUSES: dict[str, Cause] = {
     "season": season,
 }
 """In the order in which they are tried: what makes every figure worthless first, the model last."""
+DIAGNOSTICS: dict[str, tuple[str, ...]] = {
+    "recording": ("shelves", "volumes", "attribution", "gaps", "recorder_lag", "refused_records"),
+    "index": ("shelves", "sold_items", "index_lag"),
+    "recall": ("recall", "other_models"),
+    "release": ("shelves", "releases"),
+    "traffic": ("shelves", "traffic"),
+    "season": ("season",),
+}
+"""The diagnostics that a cause rests on, as `Signals.unknown` names them: if one of them failed it is not ruled out."""
 PERSISTENT_CAUSES = ("recording", "index", "recall", "traffic")
 """While one of these is found, new evidence is spoilt too; the others moved the level once."""
 
@@ -265,7 +274,7 @@ def examine_causes(
     alarm: Reading, signs: Signals, tolerate: frozenset[str], limits: Limits = LIMITS
 ) -> tuple[Finding, ...]:
     """Every cause in order, and the model at the end: it is blamed where nothing else was found or may be it."""
-    others = [cause(alarm, signs, limits) for cause in CAUSES.values()]
+    others = [_unless_unknown(cause(alarm, signs, limits), signs) for cause in CAUSES.values()]
     found = next((each for each in others if each.verdict == "found"), None)
     open_ = [each.cause for each in others if each.verdict == "not known" and each.cause not in tolerate]
     figures = {} if alarm.drop is None else {"drop": alarm.drop}
@@ -276,6 +285,15 @@ def examine_causes(
     elif open_:
         verdict, message = "not known", f"not before it is known: {', '.join(open_)}"
     return (*others, Finding(cause="model", verdict=verdict, message=message, figures=figures))
+
+
+def _unless_unknown(finding: Finding, signs: Signals) -> Finding:
+    """A cause that was not found is not known if one of its diagnostics failed; the reasons are named."""
+    failed = [f"{name}: {signs.unknown[name]}" for name in DIAGNOSTICS.get(finding.cause, ()) if name in signs.unknown]
+    if finding.verdict == "found" or not failed:
+        return finding
+    said = [finding.message] if finding.verdict == "not known" else []
+    return finding.model_copy(update={"verdict": "not known", "message": "; ".join([*said, *failed])})
 
 
 def _exceeded(figures: dict[str, float], name: str, value: float | None, limit: float, words: str) -> list[str]:

@@ -67,7 +67,8 @@ def traffic(before: Shelves, after: Shelves) -> Traffic:
     was, is_now = (_dcg(shelves.pick(~odd)) for shelves, odd in ((before, odd_before), (after, odd_after)))
     return Traffic(
         suspicious=Change(before=_share(odd_before), after=_share(odd_after)),
-        drop_without=1 - is_now / was if was > 0 else None,
+        # Without a visible shelf on either side there is no such figure, which is not a drop of nothing.
+        drop_without=1 - is_now / was if was > 0 and math.isfinite(is_now) else None,
     )
 
 

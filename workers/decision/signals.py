@@ -13,7 +13,8 @@ Source = Literal["concurrent", "observed"]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is not a number was not measured: it may not pass for a figure that nothing is wrong with.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Change(_Value):
@@ -107,3 +108,4 @@ class Signals(_Value):
     season: Season | None = None
     new_pairs: int | None = Field(None, description="Training pairs gathered since the live model was trained.")
     drift: float | None = Field(None, description="Diagnostic: distance of new listings' mean vector, 0 to 2.")
+    unknown: dict[str, str] = Field({}, description="Diagnostics that failed, by name, and the reason of each.")

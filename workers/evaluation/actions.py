@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workers.evaluation.deduplication import first_occurrences, record_numbers
 from workers.evaluation.hashing import hash64, mix
 from workers.evaluation.shelves import CLICK, LIKE, PURCHASE, Hashes, Windows
+from workers.evaluation.unknown_words import count_unknown
 from workers.interactions.scan import collect, scan
 
 SEEN, CANCEL = 0, 4
@@ -59,6 +60,10 @@ def read_actions(folder: Path, since: date, until: date, windows: Windows) -> Ac
     last = until + windows.longest + _DAY
     # The days before and after, for ids that were used twice around midnight.
     table = collect(lambda: scan(folder, since - _DAY, last + _DAY, _COLUMNS).filter(pl.col("event") != "shelf"))
+    known = table["event"].is_in(list(CODES)).fill_null(value=False)
+    if not known.all():
+        count_unknown("event", table["event"].filter(~known).fill_null(""))
+        table = table.filter(known)
     kind = table["event"].replace_strict(CODES, return_dtype=pl.Int8).to_numpy()
     at = table["at"].dt.epoch("us").to_numpy()
     ids = mix(hash64(table["event_id"]) ^ kind.astype(np.uint64))

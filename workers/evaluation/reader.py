@@ -19,6 +19,7 @@ from workers.evaluation.shelves import (
     DRAWN,
     STATUSES,
     TEAMS,
+    UNKNOWN_DRAW,
     USUAL,
     Categorical,
     Hashes,
@@ -27,6 +28,7 @@ from workers.evaluation.shelves import (
     any_in_row,
     make_shelves,
 )
+from workers.evaluation.unknown_words import count_unknown
 from workers.interactions.scan import collect, scan
 
 _WORDS = ("surface", "layout", "model", "anchor", "policy", "variant", "app_version")
@@ -45,6 +47,8 @@ _HEADS = (
 )
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
+_MAX_POSITION = 32_767
+"""What 16 bits hold; a later schema may allow longer shelves, of which the rest counts as the last place."""
 
 
 def read_shelves(
@@ -168,10 +172,10 @@ def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
         user=np.where(user == 0, mix(requests), user),
         request=requests,
         query=np.where(of_listing, hash64(table["query"]), 0),
-        drawn=_codes(table["drawn"], DRAWN),
+        drawn=_codes(table["drawn"], DRAWN, UNKNOWN_DRAW),
         category=_codes(table["category"], categories),
         categories=categories,
-        position=spread(items["position"].cast(pl.Int16)),
+        position=spread(items["position"].clip(0, _MAX_POSITION).cast(pl.Int16)),
         propensity=spread(items["propensity"], np.nan),
         score=spread(items["score"], np.nan),
         team=spread(_codes(items["team"], TEAMS)),
@@ -205,6 +209,11 @@ def _names(words: pl.Series) -> tuple[str, ...]:
     return ("", *sorted({*words.drop_nulls().unique()} - {""}))
 
 
-def _codes(words: pl.Series, names: tuple[str, ...]) -> NDArray[np.int32]:
-    """Codes into `names`, whose first is the empty word: what is not known."""
-    return words.fill_null(names[0]).cast(pl.Enum(names)).to_physical().cast(pl.Int32).to_numpy()
+def _codes(words: pl.Series, names: tuple[str, ...], unknown: str = "") -> NDArray[np.int32]:
+    """Codes into `names`, whose first is what a word is that is not given; one that is not in `names` is `unknown`."""
+    given = words.cast(pl.String).fill_null(names[0])
+    known = given.cast(pl.Enum(names), strict=False)
+    if known.null_count():
+        count_unknown(words.name, given.filter(known.is_null()))
+        known = known.fill_null(unknown)
+    return known.to_physical().cast(pl.Int32).to_numpy()

@@ -23,7 +23,9 @@ NONE, CLICK, LIKE, PURCHASE = 0, 1, 2, 3
 """The grades: what came of an item, the most that did. A cancelled purchase is none."""
 
 STATUSES: tuple[str, ...] = ("", *get_args(Status))
-DRAWN: tuple[Drawn, ...] = get_args(Drawn)
+UNKNOWN_DRAW = "unknown"
+"""A way of drawing that the schema lacks: neither the live model's own order nor one whose propensities are known."""
+DRAWN: tuple[str, ...] = (*get_args(Drawn), UNKNOWN_DRAW)
 TEAMS: tuple[str, ...] = ("", *get_args(Team))
 _EPOCH = date(1970, 1, 1)
 

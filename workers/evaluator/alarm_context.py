@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from streams.settings import Settings
 from workers.decision import shelf_signals
@@ -20,6 +21,7 @@ from workers.evaluation.day_statistics import of_model
 from workers.evaluation.reader import read_shelves
 from workers.evaluation.shelves import Shelves
 from workers.evaluator.comparison_days import ComparisonDays, days_around
+from workers.evaluator.diagnostics_guard import DiagnosticsGuard
 from workers.evaluator.index_quality import IndexQuality
 from workers.evaluator.kafka import KafkaStatus
 from workers.evaluator.live_model import LiveModel
@@ -40,38 +42,70 @@ class SignalCollector:
     """What the index that answers shows, given the day since which the live model is live."""
 
     def __call__(self, alarm: Reading | None) -> Signals:
-        """What can be known; what can't is None, which is not the same as nothing wrong."""
+        """What can be known; what can't is None, which is not the same as nothing wrong.
+
+        Each diagnostic by itself: one that fails is in `unknown` with its reason, and all others are still measured.
+        """
         live = self.live
         promoted = live.since if live.replaced is not None else None
         known = Signals(live=live.model, promoted=promoted)
-        closed = [day.day for day in self.store.days("observed", live.model)]
+        closed = self.store.closed_days("observed", live.model)
         around = days_around(closed, alarm, self.policy, LIMITS.release_days)
         if around is None:
             return known
-        shown = self.index_quality(promoted or closed[0])
-        before, after = self._shelves(*around.before), self._shelves(*around.after)
-        sold = shelf_signals.sold_items(before, after).sold_shown
-        return known.model_copy(
+        guard = DiagnosticsGuard()
+        found = self._from_shelves(guard, around)
+        quality = self.index_quality(promoted or closed[0])
+        mixed = found.pop("mixed")
+        measure = _measure(alarm)
+        found |= {
+            "recall": Recall(recall=quality.recall, mixed=mixed),
+            "season": guard.measure(
+                "season", lambda: season(self._as_good_as_ever, around.before, around.after, measure)
+            ),
+            "new_pairs": quality.new_pairs,
+            "drift": quality.drift,
+            "unknown": {**quality.unknown, **guard.unknown},
+        }
+        return known.model_copy(update=found)
+
+    def _from_shelves(self, guard: DiagnosticsGuard, around: ComparisonDays) -> dict[str, Any]:
+        """What the shelves of the days before and after say, and what surrounds their recording."""
+        both = guard.measure("shelves", lambda: (self._some_shelves(*around.before), self._some_shelves(*around.after)))
+        lag = guard.measure("index_lag", self.kafka.index_lag_seconds)
+        if both is None:
+            recorded, index = self._recording(guard, around, Recording()), Index(lag_seconds=lag)
+            return {"recording": recorded, "index": index, "mixed": None}
+        before, after = both
+        own = of_model(before, self.live.model), of_model(after, self.live.model)
+        volumes = guard.measure("volumes", lambda: shelf_signals.recording(before, after))
+        sold = guard.measure("sold_items", lambda: shelf_signals.sold_items(before, after).sold_shown)
+        return {
+            "recording": self._recording(guard, around, volumes or Recording()),
+            "index": Index(lag_seconds=lag, sold_shown=sold),
+            "mixed": guard.measure("other_models", lambda: self._mixed(after)),
+            "releases": guard.measure("releases", lambda: shelf_signals.releases(own[0], self._since_turn(around))),
+            "traffic": guard.measure("traffic", lambda: shelf_signals.traffic(*own)),
+        }
+
+    def _recording(self, guard: DiagnosticsGuard, around: ComparisonDays, volumes: Recording) -> Recording:
+        since = datetime.combine(around.after[0], datetime.min.time(), UTC)
+        rates = guard.measure("attribution", lambda: self._rates(around))
+        joined, outside = rates or (None, None)
+        return volumes.model_copy(
             update={
-                "recording": self._recording(around, before, after),
-                "index": Index(lag_seconds=self.kafka.index_lag_seconds(), sold_shown=sold),
-                "recall": Recall(recall=shown.recall, mixed=self._mixed(after)),
-                "releases": shelf_signals.releases(of_model(before, live.model), self._since_turn(around)),
-                "traffic": shelf_signals.traffic(of_model(before, live.model), of_model(after, live.model)),
-                "season": season(self._as_good_as_ever, around.before, around.after, _measure(alarm)),
-                "new_pairs": shown.new_pairs,
-                "drift": shown.drift,
+                "joined": joined,
+                "outside": outside,
+                "missing": guard.measure("gaps", lambda: _missing(self.folder, around)),
+                "unread": guard.measure("recorder_lag", self.kafka.recorder_lag),
+                "refused": guard.measure("refused_records", lambda: self.kafka.refused_share(since)),
             }
         )
 
-    def _recording(self, around: ComparisonDays, before: Shelves, after: Shelves) -> Recording:
+    def _rates(self, around: ComparisonDays) -> tuple[Change | None, Change | None]:
+        """The share of actions whose shelf is known, and of these the share outside its window."""
         was, is_now = (attribution(self.folder, *days) for days in (around.before, around.after))
-        told = shelf_signals.recording(before, after, _change(was.rate, is_now.rate))
-        outside = _change(was.outside_share, is_now.outside_share)
-        since = datetime.combine(around.after[0], datetime.min.time(), UTC)
-        unread, refused = self.kafka.recorder_lag(), self.kafka.refused_share(since)
-        missing = _missing(self.folder, around)
-        return told.model_copy(update={"missing": missing, "outside": outside, "unread": unread, "refused": refused})
+        return _change(was.rate, is_now.rate), _change(was.outside_share, is_now.outside_share)
 
     def _as_good_as_ever(self, since: date, until: date) -> list[Day]:
         """The observed days of all models, but for those on which one was found to be worse: no doing of the season."""
@@ -85,6 +119,13 @@ class SignalCollector:
 
     def _since_turn(self, around: ComparisonDays) -> Shelves:
         return of_model(self._shelves(around.release_from, around.after[1]), self.live.model)
+
+    def _some_shelves(self, since: date, until: date) -> Shelves:
+        """Raises ValueError if the live model has none: evidence was closed of these days, so their files are gone."""
+        found = self._shelves(since, until)
+        if not len(of_model(found, self.live.model)):
+            raise ValueError(f"no shelf of the live model is recorded from {since} to before {until}")
+        return found
 
     def _shelves(self, since: date, until: date) -> Shelves:
         return read_shelves(self.folder, since, until, EVIDENCE)

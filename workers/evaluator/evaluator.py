@@ -8,22 +8,26 @@ are told. So a crash anywhere costs a round.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import structlog
+from confluent_kafka import KafkaException
 
 from schemas.evaluation_report import Report
+from streams.errors import Broken, LookalikeError, SlowDown
 from streams.groups import EVALUATE
 from streams.settings import Settings
 from streams.topics import INTERACTIONS
-from workers.decision.decision_round import RoundRequest, RoundResult, run_round
+from workers.decision.decision_round import RoundRequest, RoundResult, last_result, run_round
 from workers.decision.evidence_store import Day, Store
 from workers.decision.evidence_units import EVIDENCE
 from workers.decision.retrain_policy import read_policy
 from workers.decision.retrain_requests import RetrainLog
+from workers.decision.verdict import FAILED, RoundFailure, age_of
 from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.shelves import USUAL as WINDOWS
 from workers.evaluation.shelves import day_of
@@ -32,12 +36,13 @@ from workers.evaluator.alarm_context import SignalCollector
 from workers.evaluator.completeness import complete_until
 from workers.evaluator.day_cache import DayStatsCache
 from workers.evaluator.day_closing import day_evidence, days_to_close
+from workers.evaluator.diagnostics_guard import reason_of
 from workers.evaluator.folder_snapshot import Snapshot
 from workers.evaluator.index_quality import IndexQualityMonitor
 from workers.evaluator.kafka import KafkaStatus
 from workers.evaluator.live_model import LiveModel, find_live_model
 from workers.evaluator.report_publisher import ReportPublisher
-from workers.interactions.reach import reach
+from workers.interactions.reach import Reach, reach
 from workers.reports.build import Clock, build
 
 _RECALLS = "recalls"
@@ -85,8 +90,27 @@ class Evaluator:
         if found is None:
             return None
         report = self._measure(now, newest, found)
-        self._decide(now, found)
+        self._try_to_decide(now, told, found)
         return report
+
+    def _try_to_decide(self, now: Snapshot, told: Reach, found: LiveModel) -> None:
+        """Decide; an error that nobody foresaw is logged, counted and shown beside the last verdict, and tried again.
+
+        What the services are away for, what the operator must mend and what is broken goes on as it is.
+        """
+        failure: RoundFailure | None = None
+        try:
+            self._decide(now, found)
+        except (SlowDown, LookalikeError, Broken, KafkaException, FileNotFoundError, sqlite3.Error):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged with its trace, counted, and shown beside the last verdict
+            failure = RoundFailure(at=datetime.now(UTC), error=reason_of(error))
+            metrics.ROUNDS_FAILED.inc()
+            _log.exception("decision_failed", error=failure.error)
+        note = "" if failure is None else failure.model_dump_json()
+        if (self._store.note(FAILED) or "") != note:
+            self._store.write_step({FAILED: note}, None, datetime.now(UTC))
+        metrics.set_verdict_age(age_of(last_result(self._store), told))
 
     def _measure(self, now: Snapshot, newest: datetime, found: LiveModel) -> Report:
         with metrics.STAGE_SECONDS.labels("figures").time():

@@ -19,6 +19,23 @@ def not_well(settings: Settings) -> list[str]:
     return [f"{said}; see {log_file(settings, each['name'])}" for each in found if (said := ends_often(each, now))]
 
 
+def restarts(settings: Settings) -> dict[str, int]:
+    """How often each process of this data folder's stack has ended by itself since `lookalike up`; empty without a
+    stack."""
+    if supervisor(settings) is None:
+        return {}
+    return {each["name"]: count_ends(each) for each in read_state(settings)["processes"]}
+
+
+def count_ends(entry: dict[str, Any]) -> int:
+    """Of one process of the state file; a supervisor of an earlier version counted the last ones only.
+
+    >>> count_ends({"name": "index-1", "ends": 71, "ended_at": [1.0]}), count_ends({"name": "old", "ended_at": [1.0]})
+    (71, 1)
+    """
+    return int(entry.get("ends", len(entry.get("ended_at", ()))))
+
+
 def ends_often(entry: dict[str, Any], now: float) -> str:
     """That a process ends again and again, or waits for its next start, with its last words; empty if it is well.
 

@@ -84,6 +84,8 @@ class Child:
         """Why it ended last, or could not be started."""
         self.ended_at: deque[float] = deque(maxlen=_ENDS_KEPT)
         """When it did, by the clock of the day (`time.time()`), the last ones."""
+        self.ends = 0
+        """How often it ended by itself, or could not be started."""
         self._environment = environment
         self._child: subprocess.Popen[bytes] | None = None
         self._ready_at: float | None = None
@@ -166,6 +168,7 @@ class Child:
         self._child = None
         self.problem = problem
         self.ended_at.append(round(time.time(), 1))
+        self.ends += 1
         self.failures = failures_after(self.failures, now - self._ready_at if self._ready_at is not None else 0.0)
         delay = next_delay(self.failures)
         self._due = now + delay

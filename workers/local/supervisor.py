@@ -174,6 +174,7 @@ class Stack:
         for entry, child in zip(state["processes"], self.children, strict=True):
             entry["command"] = list(child.process.command)
             entry["ended_at"] = list(child.ended_at)
+            entry["ends"] = child.ends
         try:
             write_state(self.settings, state)
         except OSError as error:

@@ -8,14 +8,16 @@ from confluent_kafka import KafkaException
 from schemas.evaluation_report import Report, Shown
 from streams.clients import await_kafka
 from streams.dead_letters import count_by_reason, read_dead_letters
-from streams.errors import LookalikeError, SlowDown
+from streams.errors import Broken, LookalikeError, SlowDown
 from streams.groups import RECORD, hash_of, index_group, our_groups
 from streams.lag import lag, members, total_lag
 from streams.reports import last_report
 from streams.settings import Settings
+from workers.decision.retrain_policy import EVIDENCE_FILE
+from workers.decision.retrain_policy import folder as decide_folder
 from workers.interactions.gaps import find_gaps
 from workers.interactions.layout import interactions_folder
-from workers.local.crash_loops import not_well
+from workers.local.crash_loops import not_well, restarts
 from workers.milvus.client import as_command_failure, connect
 from workers.milvus.collection import live
 from workers.milvus.counts import rows_by_status, tombstones
@@ -40,6 +42,8 @@ def overview(settings: Settings) -> dict[str, Any]:
         "dead_letters": None,
         "dead_letters_by_reason": None,
         "away": [],
+        "decision": _decision(settings),
+        "restarts": restarts(settings),
         "missing_offsets": [asdict(each) for each in find_gaps(interactions_folder(settings))],
     }
     missing: list[str] = []
@@ -52,7 +56,44 @@ def overview(settings: Settings) -> dict[str, Any]:
         missing = _not_running(settings, found["model"])
     except (LookalikeError, SlowDown, KafkaException) as away:
         found["away"].append(str(away))
-    return found | {"down": [*found["away"], *missing, *not_well(settings)]}
+    return found | {"down": [*found["away"], *missing, *not_well(settings), *_undecided(found["decision"])]}
+
+
+def _decision(settings: Settings) -> dict[str, Any] | None:
+    """The last verdict with its age and the falls beside it; None if there was no round here."""
+    folder = decide_folder(settings)
+    if not (folder / EVIDENCE_FILE).exists():
+        return None
+    try:
+        from workers.decision.evidence_store import Store
+        from workers.decision.verdict import last_verdict
+    except ImportError:  # a machine without the extra `evaluation` can't read it, and need not
+        return None
+    try:
+        with Store(folder) as store:
+            verdict = last_verdict(store, interactions_folder(settings))
+    except (LookalikeError, Broken) as damaged:
+        return {"kind": None, "says": str(damaged), "age": None, "late": True, "falls": [], "failure": None}
+    result = verdict.result
+    return {
+        "kind": None if result is None else result.outcome.kind,
+        "says": "no round yet" if result is None else result.outcome.message,
+        "as_of": verdict.age.as_of,
+        "records_until": verdict.age.records_until,
+        "behind_days": verdict.age.behind_days,
+        "age": str(verdict.age),
+        "late": verdict.age.late,
+        "falls": [] if result is None else [str(each) for each in result.falls if each.certain],
+        "failure": None if verdict.failure is None else verdict.failure.error,
+    }
+
+
+def _undecided(decision: dict[str, Any] | None) -> list[str]:
+    """That the decision has stopped, in one line; none if it goes on."""
+    if decision is None or not (decision["late"] or decision["failure"]):
+        return []
+    why = decision["failure"] or (decision["says"] if decision["kind"] is None else "")
+    return [f"the decision is {decision['age'] or 'not known'}{f': {why}' if why else ''}"]
 
 
 def _not_running(settings: Settings, model: str | None) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from workers.decision.decision_round import RoundResult, SourceSummary
 from workers.decision.root_causes import Finding
+from workers.decision.verdict import RoundFailure, Verdict
 from workers.reports.formatting import plain
 
 _OUTCOMES = {
@@ -55,14 +56,18 @@ class SourceSection:
     missing: str
 
 
-def decision_view(result: RoundResult | None) -> dict[str, object] | None:
-    """What the template shows of a decision round; None if there was none yet."""
-    if result is None:
+def decision_view(verdict: Verdict | None) -> dict[str, object] | None:
+    """What the template shows of the last verdict; None if there was none yet."""
+    if verdict is None or verdict.result is None:
         return None
+    result = verdict.result
     outcome = result.outcome
-    sign, title, meaning = _OUTCOMES[outcome.kind]
+    sign, title, meaning = _headline(verdict, result)
     return {
-        "kind": outcome.kind,
+        "kind": "investigate" if title in _DOUBTS else outcome.kind,
+        "age": str(verdict.age),
+        "failure": _failure(verdict.failure),
+        "falls": [(plain(str(each)), each.certain) for each in result.falls],
         "sign": sign,
         "title": title,
         "meaning": meaning,
@@ -77,6 +82,29 @@ def decision_view(result: RoundResult | None) -> dict[str, object] | None:
         "decision_id": result.decision_id,
         "next_look": plain(result.next_look),
     }
+
+
+_LATE, _FELL = "No verdict lately", "Quiet, but a measure fell"
+_DOUBTS = (_LATE, _FELL)
+"""Titles under which nothing may look as if all were well."""
+
+
+def _headline(verdict: Verdict, result: RoundResult) -> tuple[str, str, str]:
+    """Sign, title and meaning: a verdict that is late or beside which a measure fell is not shown as plain quiet."""
+    if verdict.age.late or verdict.failure is not None:
+        return "!", _LATE, "The days since then are recorded, and nobody has decided on them: see the evaluator's log."
+    if result.outcome.kind == "quiet" and any(each.certain for each in result.falls):
+        return (
+            "!",
+            _FELL,
+            "The evidence asks for nothing, or is not enough yet; the fall is shown with its interval.",
+        )
+    return _OUTCOMES[result.outcome.kind]
+
+
+def _failure(failure: RoundFailure | None) -> str:
+    """The last round's failure in words; empty if it ended well."""
+    return "" if failure is None else plain(f"the round of {failure.at:%Y-%m-%d %H:%M} UTC failed: {failure.error}")
 
 
 def _source(summary: SourceSummary) -> SourceSection:

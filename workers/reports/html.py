@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from schemas.evaluation_report import Comparison, Figures, Looked, Report, Shown, SliceReport
-from workers.decision.decision_round import RoundResult
+from workers.decision.verdict import Verdict
 from workers.reports import decision_section, descriptions, formatting, plots
 from workers.reports.descriptions import FigureDescription, describe_figure
 from workers.reports.svg import Plot
@@ -83,8 +83,8 @@ class Section:
     """How many slices the plots leave out; empty if none."""
 
 
-def html_page(report: Report, decision: RoundResult | None = None) -> str:
-    """The HTML document of a report; `decision` is the result of the last decision round."""
+def html_page(report: Report, verdict: Verdict | None = None) -> str:
+    """The HTML document of a report, with the verdict of the last decision round."""
     return _TEMPLATES.get_template("page.html").render(
         report=report,
         series_colours=plots.SERIES,
@@ -101,7 +101,7 @@ def html_page(report: Report, decision: RoundResult | None = None) -> str:
         comparison=_comparison(report.comparison) if report.comparison else None,
         diagnostics=_diagnostics(report),
         all_figures=[_cell(name, report.total[name]) for name in descriptions.ordered(report.total)],
-        decision=decision_section.decision_view(decision),
+        decision=decision_section.decision_view(verdict),
     )
 
 

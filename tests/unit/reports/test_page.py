@@ -12,6 +12,8 @@ import pytest
 from reported import look, report
 from schemas.evaluation_report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
 from workers.decision.decision_round import RoundResult
+from workers.decision.measured_falls import MeasuredFall
+from workers.decision.verdict import RoundFailure, Verdict, VerdictAge
 from workers.reports import descriptions, formatting
 from workers.reports.html import html_page
 from workers.reports.text import terminal_report, text_report
@@ -49,6 +51,12 @@ class _Seen(HTMLParser):
             self.words.append(data)
 
 
+def verdict(found: RoundResult, failure: str = "", behind: int = 4) -> Verdict:
+    """A result as the page shows it."""
+    age = VerdictAge(found.at.date() - timedelta(days=behind), found.at.date())
+    return Verdict(found, age, RoundFailure(at=found.at, error=failure) if failure else None)
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The report of a simulated market of four days, the last of them open."""
@@ -60,7 +68,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Report:
 @pytest.fixture(scope="module")
 def shown(measured: Report) -> str:
     """Its page."""
-    return html_page(measured, look(measured.at))
+    return html_page(measured, verdict(look(measured.at)))
 
 
 def _made(total: Figures, **more: object) -> Report:
@@ -209,7 +217,9 @@ def test_words_of_the_data_stay_words(measured: Report) -> None:
     )
     found = look(measured.at)
     outcome = found.outcome.model_copy(update={"message": EVIL, "missing": (EVIL,), "blocks": (EVIL,)})
-    text = html_page(evil, found.model_copy(update={"outcome": outcome, "model": EVIL, "diagnostics": {EVIL: EVIL}}))
+    text = html_page(
+        evil, verdict(found.model_copy(update={"outcome": outcome, "model": EVIL, "diagnostics": {EVIL: EVIL}}), EVIL)
+    )
     seen = _Seen(text)
     assert not seen.open
     assert "script" not in {tag for tag, _ in seen.elements}
@@ -264,6 +274,42 @@ def test_the_decision_is_told(measured: Report, shown: str) -> None:
         assert cause.message in text
     for said in ("412.7 of 365", "an alarm", "6.1%", "3 more matured days for the reference", found.next_look):
         assert said in text
+
+
+FALL = MeasuredFall(
+    measure="DCG@5",
+    before=0.55,
+    after=0.25,
+    fall=0.545,
+    low=0.5,
+    high=0.59,
+    first_days=(date(2026, 9, 1), date(2026, 9, 14)),
+    last_days=(date(2026, 10, 9), date(2026, 10, 15)),
+)
+
+
+@pytest.mark.parametrize("low", [0.5, -0.2])
+def test_every_verdict_has_its_age_and_the_falls_beside_it(measured: Report, low: float) -> None:
+    """A fall whose whole interval is one is not shown under "nothing to do"."""
+    found = look(measured.at)
+    quiet = found.outcome.model_copy(update={"kind": "quiet", "message": "nothing is asked for"})
+    fall = FALL.model_copy(update={"low": low})
+    text = html_page(measured, verdict(found.model_copy(update={"outcome": quiet, "falls": (fall,)})))
+    assert "4 days behind the records" in text
+    assert "DCG@5 is 54.5% lower" in text
+    assert ("nothing to do" in text) == (low < 0)
+    assert ("Quiet, but a measure fell" in text) == (low > 0)
+
+
+@pytest.mark.parametrize(("behind", "failure"), [(35, ""), (4, "ValueError: no such thing")])
+def test_a_decision_that_has_stopped_is_not_shown_as_quiet(measured: Report, behind: int, failure: str) -> None:
+    """Whether it fails or is only late."""
+    found = look(measured.at)
+    quiet = found.outcome.model_copy(update={"kind": "quiet", "message": "nothing is asked for"})
+    text = html_page(measured, verdict(found.model_copy(update={"outcome": quiet}), failure, behind))
+    assert "No verdict lately" in text
+    assert "nothing to do" not in text
+    assert (failure or "30 days are overdue") in text
 
 
 def test_the_terminal_has_it_all(measured: Report) -> None:
