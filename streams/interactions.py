@@ -41,7 +41,7 @@ def decode_interaction(record: Record) -> Event:
         raise BadMessage("schema", "a record without a value says nothing")
     try:
         return interaction(record.value)
-    except Exception as error:  # noqa: BLE001 - whatever a record does to the parser, it is the record's end alone
+    except Exception as error:  # noqa: BLE001 - whatever the parser raises, the record alone is bad
         raise bad_record(error) from None
 
 

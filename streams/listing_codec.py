@@ -45,7 +45,7 @@ def decode_listing(record: Record) -> ListingEvent:
         return _removal(record, key)
     try:
         event = ListingEvent.model_validate_json(record.value)
-    except Exception as error:  # noqa: BLE001 - whatever a record does to the parser, it is the record's end alone
+    except Exception as error:  # noqa: BLE001 - whatever the parser raises, the record alone is bad
         raise bad_record(error) from None
     if event.listing_id != key:
         raise BadMessage("key-mismatch", f"the key is {key[:200]!r}, the listing_id {event.listing_id!r}")

@@ -53,7 +53,7 @@ class Pin:
         if record.key == PIN_KEY:
             try:
                 pinned = None if record.value is None else KeyPin.model_validate_json(record.value).key_id
-            except Exception:  # noqa: BLE001 - whatever its value does to the parser
+            except Exception:  # noqa: BLE001 - whatever its value makes the parser raise, the reader goes on
                 return False
             self._pinned = pinned
         elif record.value is not None and self._first is None:
@@ -190,7 +190,7 @@ def _entry(key: str, record: Record) -> Takedown | None:
         return None
     try:
         entry = Takedown.model_validate_json(record.value or b"")
-    except Exception:  # noqa: BLE001 - whatever its value does to the parser, the key counts
+    except Exception:  # noqa: BLE001 - whatever its value makes the parser raise, its key holds
         entry = None
     if entry is not None and entry.key == key:
         return entry

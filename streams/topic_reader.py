@@ -175,7 +175,7 @@ def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
     """
     try:
         pairs = _read_headers(message) or ()
-    except Exception as error:  # noqa: BLE001 - a SystemError, caused by a UnicodeDecodeError
+    except (SystemError, UnicodeDecodeError) as error:  # the one is caused by the other
         cause = error if isinstance(error, UnicodeDecodeError) else error.__cause__
         return ((name_of(cause.object if isinstance(cause, UnicodeDecodeError) else b"\xff"), None),)
     return tuple((name, _bytes(value)) for name, value in pairs)

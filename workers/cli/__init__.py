@@ -29,8 +29,7 @@ def main() -> None:
             signal.signal(signal.SIGINT, interrupt)
         try:
             run()
-        except Exception:
-            # A library that was interrupted while it was imported may have made an error of its own of it.
+        except Exception:  # a library that was interrupted while it was imported may have raised an error of its own
             if not interrupted:
                 raise
             sys.exit(_INTERRUPTED)

@@ -50,8 +50,7 @@ def demo(
         signal.signal(number, interruption)
     try:
         done = run(settings, images, gallery, Console(), keep=keep)
-    except (Exception, KeyboardInterrupt):
-        # A library that was interrupted may have made an error of its own of it.
+    except (Exception, KeyboardInterrupt):  # a library that was interrupted may have raised an error of its own
         if interruption.number is None:
             raise
         raise typer.Exit(128 + interruption.number) from None

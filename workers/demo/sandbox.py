@@ -85,7 +85,7 @@ def running(settings: Settings, *, keep: bool) -> Iterator[None]:
     start_detached(settings, workers=1)
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C too: only a demo that succeeded is left running
         stop(settings)
         raise
 

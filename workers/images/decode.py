@@ -62,8 +62,7 @@ def decode(data: bytes, recipe: Recipe, *, max_pixels: int, formats: Collection[
         raise BadMessage("image-undecodable", "its header can't be read") from None
     except MemoryError:
         raise BadMessage("image-too-large", "it takes more memory than there is") from None
-    # A picture may make Pillow raise anything: what it is not able to read is not read.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - a damaged picture makes Pillow's plugins raise errors of any type
         raise BadMessage("image-undecodable", f"{type(error).__name__}: {error}"[:300]) from None
 
 

@@ -163,7 +163,7 @@ class FetchStage:
                     self._settler.requeue(
                         request.pending, HostUnavailable("the look-up of its host kept others waiting")
                     )
-        except Exception as error:  # noqa: BLE001 - the loop would log it and go on
+        except Exception as error:  # noqa: BLE001 - the event loop would log it and go on
             self._stages.fail(error)
         for request in self._host_queues.evict(now):
             if fetch := self._fetches.pop(request, None):

@@ -42,7 +42,7 @@ class LineageWatch:
                 await self._check()
             except (SlowDown, KafkaException, ServiceUnavailable) as away:
                 _log.info("lineage_not_known", error=str(away))
-            except Exception as error:  # noqa: BLE001 - Faust would restart the task
+            except Exception as error:  # noqa: BLE001 - Faust would restart the task and not end the worker
                 self._fail(error)
 
     async def _check(self) -> None:

@@ -178,10 +178,10 @@ async def _close(
     began = time.monotonic()
     try:
         await index.close(grace - _EXIT_SECONDS)
-    except Exception as error:
+    except Exception as error:  # while failing, whatever it is follows from the failure that `_run` reports
         if not failing:
             raise
-        _log.warning("not_closed", error=repr(error))  # a consequence of the failure, which is reported by `_run`
+        _log.warning("not_closed", error=repr(error))
     if server is not None:
         await asyncio.to_thread(server.close)
     for task in waits:

@@ -50,7 +50,7 @@ class Stages:
                     step()
             except Stopped:
                 pass
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it must be seen and must end the worker
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported and ends the worker
                 self.fail(error)
 
         thread = threading.Thread(target=loop, name=f"index-{name}", daemon=True)

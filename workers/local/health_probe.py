@@ -55,5 +55,5 @@ class Pulse:
     def _ask(self, asked: "Future[str | None]") -> None:
         try:
             asked.set_result(ask(self._address))
-        except BaseException as error:  # noqa: BLE001 - read by `given_up`
+        except BaseException as error:  # noqa: BLE001 - `given_up` raises it, in the supervisor's thread
             asked.set_exception(error)

@@ -56,7 +56,7 @@ class Stack:
         try:
             with _writing_to(self.settings):
                 self._start()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was started must not be left behind
             self.stop()
             raise
         return self
@@ -147,7 +147,7 @@ class Stack:
         try:
             while not self.ended.wait(_TICK):
                 self._step(self.children)
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for `ended`
+        except Exception as error:  # noqa: BLE001 - raised by the command, which waits for `ended`
             self.failure = error
         finally:
             self.ended.set()

@@ -89,7 +89,7 @@ class SiglipEncoder:
         try:
             found = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
             ids: torch.Tensor = found["input_ids"]
-        except Exception as error:
+        except Exception as error:  # tokenizers raise errors of any type for files that don't fit each other
             raise UsageError(f"{refusal} ({first_line(error)})") from error
         if int(ids.max()) >= config.vocab_size:
             raise UsageError(f"{refusal} (it has more than the model's {config.vocab_size} pieces)")

@@ -50,7 +50,7 @@ def load_siglip(folder: Path) -> Any:
         raise
     except MemoryError:
         raise LookalikeError(f"{folder}: there is too little memory for the model; use a smaller one") from None
-    except Exception as error:
+    except Exception as error:  # transformers raises errors of any type for a folder that is damaged
         raise UsageError(
             f"{folder}: transformers can't load it ({first_line(error)}); fetch or save it again"
         ) from error
@@ -83,7 +83,7 @@ def load_tokenizer(folder: Path) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:
+    except Exception as error:  # as above: tokenizers raise errors of any type for a damaged file
         raise UsageError(
             f"{folder}: its tokenizer can't be loaded ({first_line(error)}); fetch or save it again"
         ) from error

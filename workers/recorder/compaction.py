@@ -205,6 +205,6 @@ class Compactor:
                 compact(self._folder)
             except OSError as error:
                 _log.warning("not_merged", error=str(error), seconds=round(time.monotonic() - began, 1))
-            except BaseException as error:  # noqa: BLE001 - handed to whoever runs us
+            except BaseException as error:  # noqa: BLE001 - reported to the recorder, which ends with it
                 self._on_failure(error)
                 return

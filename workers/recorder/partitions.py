@@ -75,7 +75,7 @@ class OwnedPartitions:
         free = {each: lock for each, lock in locks.items() if lock is not None}
         try:
             starts, ends = self._starts(consumer, list(free)) if free else ({}, {})
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the locks must not be left behind
             for lock in free.values():
                 lock.release()
             if isinstance(error, KafkaException | SlowDown):

@@ -73,7 +73,7 @@ class PictureExecutor:
                 query.call, query.started = DecodeCall(), loop.create_future()
                 self._start_ready()
                 continue
-            except BaseException:
+            except BaseException:  # a cancelled request too must give its slot back
                 self._finish(query)
                 raise
             self._finish(query)

@@ -56,7 +56,7 @@ class Batch:
             for record in self._batch:
                 read += 1
                 yield record
-        except Exception:
+        except Exception:  # the C extension and the plain parser raise different types at the same name
             if self._raw[_MAGIC_AT] != _MAGIC:
                 raise
             yield from _tolerant(self._raw)[read:]

@@ -33,7 +33,7 @@ class _Thread(aiokafka.AIOKafkaConsumerThread):
                     for tp, (offset, text) in ours.items()
                 }
             )
-        except Exception as error:
+        except Exception as error:  # as in Faust's own method: whatever it is ends the consumer, by `crash`
             if isinstance(error, CommitFailedError) and "already rebalanced" in str(error):
                 return False
             self.log.exception("Committing raised an exception")
