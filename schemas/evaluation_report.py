@@ -22,6 +22,10 @@ class Shown(_Value):
     users: float = Field(default=0.0, description="Effective number of users.")
     effective: float | None = Field(default=None, description="Effective sample size of the weights.")
     outside: float | None = Field(default=None, description="Share of the weight outside the support.")
+    anytime_low: float | None = Field(
+        default=None, description="Of a difference: low end of the interval that holds at all looks together."
+    )
+    anytime_high: float | None = Field(default=None, description="Its high end.")
     missing: str = ""
 
 
@@ -43,6 +47,10 @@ class SliceReport(_Value):
     by: str
     name: str
     figures: Figures
+    differs: dict[str, float] = Field(
+        default={},
+        description="By figure, how likely it differs so much from all shelves by chance: at any look, in any slice.",
+    )
 
 
 class Looked(_Value):

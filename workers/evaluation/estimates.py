@@ -21,6 +21,8 @@ class Figure:
     """The effective sample size of the weights, in items acted on, where there are weights."""
     outside: float | None = None
     """The share of the weight outside the support: at places of which it is not known how much they are looked at."""
+    anytime: Interval | None = None
+    """Of a difference: the interval that holds at all looks together, however many there are."""
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from workers.evaluation.anytime import holm, p_value, sequence_interval
 from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.day_statistics import stats
 from workers.evaluation.estimates import Estimate, Figure, MinimumEvidence, NotEnoughEvidence
 from workers.evaluation.exact_sums import DayStats
 from workers.evaluation.intervals import effective_users, interval, log_interval
-from workers.evaluation.replicates import Layout, ReplicatedFigure, curves, missing_evidence, replicate_figures
+from workers.evaluation.replicates import (
+    NO_RELEVANT,
+    Layout,
+    ReplicatedFigure,
+    curves,
+    missing_evidence,
+    replicate_figures,
+)
 from workers.evaluation.shelves import Floats, Shelves
 from workers.evaluation.slices import ALL, Slice
+
+DIFFERING = ("nDCG@5", "DCG@5", NO_RELEVANT)
+"""The figures by which slices are compared with all shelves: not the corrected one, which is of a layout."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,9 @@ class Figures:
     """All figures, by slice (`("all", "")`, `("surface", "app")`, …) and name (`nDCG@5`, `DCG@5 IPS`, …)."""
 
     by_slice: Mapping[Slice, Mapping[str, Estimate]]
+    differs: Mapping[Slice, Mapping[str, float]]
+    """By slice and figure: how likely a slice differs so much from all shelves by chance, at any look and in any slice
+    of the report; only of DIFFERING."""
     looked: Mapping[Layout, tuple[Estimate, ...]]
     """By surface and layout: how much each place is looked at, the first one being 1."""
     listings: int
@@ -51,9 +66,10 @@ def figures(
     How much places are looked at is learnt from the randomised shelves of `learnt`, which is usually more days than
     the figures are of, or from `summed` itself. Users weigh the same in both, in every replicate.
     """
+    replicated = replicate_figures(summed, choice, learnt)
     told = {
         where: {name: to_estimate(figure, choice.minimum_evidence) for name, figure in mine.items()}
-        for where, mine in replicate_figures(summed, choice, learnt).items()
+        for where, mine in replicated.items()
     }
     looked = {}
     for layout, curve in curves(learnt or summed, choice.minimum_evidence).items():
@@ -64,7 +80,34 @@ def figures(
         ]
         looked[layout] = tuple(places)
     count = len(summed.listings)
-    return Figures(told, looked, count, count / catalogue if catalogue else None)
+    differs = differing(replicated, choice.minimum_evidence)
+    return Figures(told, differs, looked, count, count / catalogue if catalogue else None)
+
+
+def differing(
+    replicated: Mapping[Slice, Mapping[str, ReplicatedFigure]], floor: MinimumEvidence
+) -> Mapping[Slice, Mapping[str, float]]:
+    """Of each slice and figure of DIFFERING, how likely it differs from that of all shelves by chance.
+
+    Users are paired; p-values hold at every look, and are corrected over all slices of a figure (Holm), whatever these
+    have in common. Positions and ages are of items, and left out; so is a kind with one slice, which is all shelves.
+    """
+    found: dict[Slice, dict[str, float]] = {}
+    kinds = Counter(by for by, _ in replicated)
+    for name in DIFFERING:
+        total = replicated.get(ALL, {}).get(name)
+        mine = {
+            where: figures[name]
+            for where, figures in replicated.items()
+            if where[0] not in ("all", "position", "age") and kinds[where[0]] > 1 and name in figures
+        }
+        told = [where for where, figure in mine.items() if missing_evidence(figure, floor) is None]
+        if total is None or missing_evidence(total, floor):
+            continue
+        likely = [p_value(mine[each].values - total.values, effective_users(mine[each].counts)) for each in told]
+        for where, corrected in zip(told, holm(likely), strict=True):
+            found.setdefault(where, {})[name] = corrected
+    return found
 
 
 def compare(
@@ -101,7 +144,10 @@ def differences(
         missing = missing_evidence(mine, floor) or missing_evidence(theirs, floor)
         if missing is None and not np.isfinite(values[0]):
             missing = NotEnoughEvidence(f"shelves where {name} is not 0", 0, 1)
-        found[name] = to_estimate(replace(less, values=values, missing=missing, randomised=None), floor)
+        estimate = to_estimate(replace(less, values=values, missing=missing, randomised=None), floor)
+        if isinstance(estimate, Figure):
+            estimate = replace(estimate, anytime=sequence_interval(values, estimate.users))
+        found[name] = estimate
     return dict(sorted(found.items()))
 
 

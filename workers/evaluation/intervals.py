@@ -39,12 +39,22 @@ def interval(values: Floats, users: float) -> Interval:
     The estimate, give or take its standard deviation over the replicates times Student's t. `users` is the effective
     number of them: with so few, the replicates vary too little by (users - 1) / users, and t for the same.
     """
+    error = standard_error(values, users)
+    if not error < np.inf:
+        return Interval(-np.inf, np.inf)
+    wide = error * float(stdtrit(max(users - 1, 1.0), 0.975))
+    return Interval(float(values[0]) - wide, float(values[0]) + wide)
+
+
+def standard_error(values: Floats, users: float) -> float:
+    """The standard deviation over the replicates, for so many users; infinite where fewer than two replicates have one.
+
+    With few users the replicates vary too little, by (users - 1) / users.
+    """
     drawn = values[1:][np.isfinite(values[1:])]
     if len(drawn) < 2:
-        return Interval(-np.inf, np.inf)
-    freedom = max(users - 1, 1.0)
-    wide = float(drawn.std(ddof=1) * np.sqrt(users / freedom) * stdtrit(freedom, 0.975))
-    return Interval(float(values[0]) - wide, float(values[0]) + wide)
+        return float("inf")
+    return float(drawn.std(ddof=1) * np.sqrt(users / max(users - 1, 1.0)))
 
 
 def effective_users(counts: Floats) -> float:

@@ -10,6 +10,7 @@ from workers.evaluation.config import USUAL, EvaluationConfig
 from workers.evaluation.estimates import Estimate, NotEnoughEvidence
 from workers.evaluation.exact_sums import DayStats, merge_days
 from workers.evaluation.figures import Figures, compare, figures
+from workers.evaluation.intervals import Interval
 from workers.evaluation.shelves import USUAL as USUAL_WINDOWS
 from workers.evaluation.shelves import Windows, day_of
 from workers.evaluation.slices import ALL
@@ -74,7 +75,9 @@ def _days(
 
 def _slices(summed: Figures) -> tuple[told.SliceReport, ...]:
     return tuple(
-        told.SliceReport(by=by, name=name, figures=report_figures(mine))
+        told.SliceReport(
+            by=by, name=name, figures=report_figures(mine), differs=dict(summed.differs.get((by, name), {}))
+        )
         for (by, name), mine in summed.by_slice.items()
         if (by, name) != ALL
     )
@@ -107,8 +110,8 @@ def report_figure(measured: Estimate) -> told.Shown:
     """A figure as a report has it."""
     if isinstance(measured, NotEnoughEvidence):
         return told.Shown(missing=str(measured))
-    # JSON has no infinity: an interval without ends has none to tell.
-    low, high = (end if isfinite(end) else None for end in (measured.interval.low, measured.interval.high))
+    low, high = _ends(measured.interval)
+    anytime_low, anytime_high = _ends(measured.anytime)
     return told.Shown(
         value=measured.value,
         low=low,
@@ -117,4 +120,13 @@ def report_figure(measured: Estimate) -> told.Shown:
         users=measured.users,
         effective=measured.effective,
         outside=measured.outside,
+        anytime_low=anytime_low,
+        anytime_high=anytime_high,
     )
+
+
+def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    """JSON has no infinity: an interval without ends has none to tell."""
+    if interval is None:
+        return None, None
+    return interval.low if isfinite(interval.low) else None, interval.high if isfinite(interval.high) else None

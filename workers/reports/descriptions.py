@@ -145,6 +145,12 @@ RERANKED = (
     "Both models ordered the same shelves by their present vectors; items that either lacks are last in both. First "
     "positions get more clicks, which favours a model that orders as the live one did: DCG@5 corrected allows for that."
 )
+ANYTIME = (
+    "The 95 % interval is for one look, planned beforehand. The interval at every look (an asymptotic confidence "
+    "sequence) may be looked at as often as you like, while the first day stays the same: it decides whether a "
+    "difference is clear of 0."
+)
+HOLM = "differs from all shelves (Holm over all slices, at every look)"
 DIAGNOSTICS = ("sold items shown", "category mismatches", "distinct sellers", "new listings shown")
 KINDS = {
     "category": ("By category", "The query's category, the first part of its path."),

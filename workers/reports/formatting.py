@@ -1,6 +1,7 @@
 """How figures, their intervals and the evidence for them are written."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from schemas.evaluation_report import Figures, Looked, Scored, Shown
@@ -93,10 +94,39 @@ def layout_name(curve: Looked) -> str:
 
 
 def clear(shown: Shown) -> str:
-    """Whether an interval excludes 0: only then is a difference evidence of anything."""
-    if shown.low is None or shown.high is None:
+    """Whether 0 is excluded, at all looks together: only then is a difference evidence of anything.
+
+    >>> clear(Shown(value=2, low=1, high=3, anytime_low=-0.1, anytime_high=4.1)), clear(Shown(value=2, low=1, high=3))
+    ('may be 0', 'clear of 0')
+    """
+    low, high = shown.low, shown.high
+    if shown.anytime_low is not None and shown.anytime_high is not None:
+        low, high = shown.anytime_low, shown.anytime_high
+    if low is None or high is None:
         return ""
-    return "clear of 0" if shown.low > 0 or shown.high < 0 else "may be 0"
+    return "clear of 0" if low > 0 or high < 0 else "may be 0"
+
+
+def anytime(form: Form, shown: Shown) -> str:
+    """The interval of a difference that holds at every look; empty if there is none.
+
+    >>> anytime("measure", Shown(value=0.02, anytime_low=-0.001, anytime_high=0.041))
+    '−0.001 to +0.041'
+    """
+    return between(form, Shown(value=shown.value, low=shown.anytime_low, high=shown.anytime_high), signed=True)
+
+
+DIFFERS = 0.05
+"""Below it a slice is said to differ."""
+
+
+def differing(differs: Mapping[str, float]) -> list[str]:
+    """The figures by which a slice differs from all shelves, and how likely that is chance.
+
+    >>> differing({"nDCG@5": 0.003, "DCG@5": 0.2})
+    ['nDCG@5 (p 0.003)']
+    """
+    return [f"{name} (p {max(p, 0.001):.3f})" for name, p in differs.items() if p < DIFFERS]
 
 
 def coverage(counts: Scored) -> str:

@@ -43,6 +43,8 @@ class Cell:
     mark: str = ""
     beside: str = ""
     """What the figure is to be read beside."""
+    anytime: str = ""
+    """The interval of a difference that holds at every look."""
 
     @property
     def tooltip(self) -> str:
@@ -81,6 +83,10 @@ class Section:
     table: Table
     truncated: str = ""
     """How many slices the plots leave out; empty if none."""
+    differing: Sequence[str] = ()
+    """The slices that differ from all shelves, and by what."""
+    compared: bool = False
+    """Whether slices were compared with all shelves at all."""
 
 
 def html_page(report: Report, verdict: Verdict | None = None) -> str:
@@ -184,7 +190,14 @@ def _slice_section(by: str, slices: Sequence[SliceReport], total: Figures) -> Se
         drawings,
         _table(f"{title}, every figure", by, rows, by),
         truncated if drawings and len(slices) > plots.MAX_ROWS else "",
+        _differing(slices),
+        any(item.differs for item in slices),
     )
+
+
+def _differing(slices: Sequence[SliceReport]) -> list[str]:
+    found = ((formatting.named(item.name), formatting.differing(item.differs)) for item in slices)
+    return [f"{name}: {', '.join(figures)}" for name, figures in found if figures]
 
 
 def _shelves(item: SliceReport) -> int:
@@ -246,6 +259,7 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
         "both": bool(both),
         "rows": rows,
         "plot": plots.differences(comparison),
+        "anytime": descriptions.ANYTIME,
         "coverage": "" if scored is None else f"{descriptions.RERANKED} {formatting.coverage(scored)}",
     }
 
@@ -261,6 +275,7 @@ def _difference(name: str, shown: Shown) -> Cell:
         formatting.between(description.form, shown, signed=True),
         formatting.evidence(description.unit, shown),
         mark=formatting.clear(shown),
+        anytime=formatting.anytime(description.form, shown),
     )
 
 

@@ -131,7 +131,16 @@ def _slices(by: str, slices: Sequence[SliceReport]) -> RenderableType:
     table = _table(formatting.plain(by), *(descriptions.describe_figure(name, by).title for name in names))
     for name, figures in rows:
         table.add_row(name, *_cells(figures, names, by))
-    return _section(descriptions.kind(by)[0], table, *_notes(_reasons(rows, wanted)))
+    return _section(descriptions.kind(by)[0], table, *_notes(_reasons(rows, wanted)), *_differing(slices))
+
+
+def _differing(slices: Sequence[SliceReport]) -> list[RenderableType]:
+    """Which slices differ from all shelves; where slices were compared and none does, that none does."""
+    if not any(item.differs for item in slices):
+        return []
+    found = {formatting.named(item.name): formatting.differing(item.differs) for item in slices}
+    told = [f"{name} by {', '.join(figures)}" for name, figures in found.items() if figures]
+    return [_hanging(f"{descriptions.HOLM}: {'; '.join(told) if told else 'none'}")]
 
 
 def _examination(report: Report) -> RenderableType:
@@ -146,7 +155,7 @@ def _examination(report: Report) -> RenderableType:
 def _comparison(comparison: Comparison) -> RenderableType:
     one, other = formatting.plain(comparison.one), formatting.plain(comparison.other)
     both = (comparison.one_figures, comparison.other_figures) if comparison.one_figures else ()
-    table = _table("figure", *((one, other) if both else ()), "difference", "95 % interval", "")
+    table = _table("figure", *((one, other) if both else ()), "difference", "95 % interval", "at every look", "")
     names = descriptions.ordered(comparison.figures)
     for name in names:
         description, shown = descriptions.describe_figure(name), comparison.figures[name]
@@ -157,6 +166,7 @@ def _comparison(comparison: Comparison) -> RenderableType:
             *(_cell(description.form, figures.get(name)) for figures in both),
             formatting.difference(description.form, shown.value),
             formatting.between(description.form, shown, signed=True),
+            formatting.anytime(description.form, shown),
             formatting.clear(shown),
         )
     reasons = (
@@ -166,7 +176,8 @@ def _comparison(comparison: Comparison) -> RenderableType:
     coverage = (
         [] if scored is None else [_sentence(text) for text in (descriptions.RERANKED, formatting.coverage(scored))]
     )
-    return _section(f"{other} minus {one}", *([table] if table.rows else []), *_notes(reasons), *coverage)
+    looks = [_sentence(descriptions.ANYTIME)] if table.rows else []
+    return _section(f"{other} minus {one}", *([table] if table.rows else []), *_notes(reasons), *looks, *coverage)
 
 
 def _legend(report: Report) -> RenderableType:

@@ -164,7 +164,7 @@ def test_what_is_missing_is_said(measured: Report) -> None:
     ) == len(descriptions.HEADLINE)
     assert text.count(f'class="lacks">{why}</td>') == 1 + 2 + 1
     assert text.count(f'colspan="3">{why}') == len(descriptions.HEADLINE)
-    assert text.count(f'colspan="4">{why}') == 1
+    assert text.count(f'colspan="5">{why}') == 1
     assert f'app row<span class="lacks">from position 1 on: {why}</span>' in text
     assert 'class="value"' not in text.split('id="diagnostics"')[0]
     assert '<svg viewBox="0 0 380' not in text  # nothing is drawn where nothing is known
