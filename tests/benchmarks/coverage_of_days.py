@@ -130,7 +130,7 @@ CONSTRUCTIONS: dict[str, Callable[[Floats], Ends]] = {"percentile": percentile, 
 
 def measure(bench: Bench) -> list[Figure]:
     """Runs of each share and kind, on all cores."""
-    figures, count = [], bench.pick(1_000, 40)
+    figures, count = [], bench.pick(400, 40)
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), threadpool_limits, (1, "blas")) as pool:
         for kind in KINDS:
             for share in SHARES:

@@ -1,4 +1,4 @@
-"""Looked at again and again: at some look the sequence misses the truth in 5 % of sites at most, an interval in many."""
+"""Looked at again and again: at some look the sequence misses in 5 % of sites at most, an interval in many."""
 
 import numpy as np
 import pytest
