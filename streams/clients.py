@@ -1,19 +1,23 @@
-"""confluent-kafka's own clients with the operator's settings, and nothing around them."""
+"""confluent-kafka's own clients with the operator's settings, and `send`, which waits while a queue is full."""
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import UsageError, unreachable
+from streams.record_headers import RawHeaders
 from streams.settings import Settings
 from streams.tls import kafka_config
 from streams.unreachable import connection_failure, is_no_answer, unresolved_host
 
 Client = TypeVar("Client")
+OnDelivery = Callable[[KafkaError | None, Message], None]
+"""Called once for each queued record, by the thread that polls: None if Kafka has confirmed it, else why not."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +57,39 @@ def reader(settings: Settings, group: str = "lookalike-reader", **more: Any) -> 
         "fetch_wait_max_ms": 20,  # at the end of a log there is nothing to wait for
     }
     return _made(lambda config: Consumer(config), client_config(settings, **defaults | more))
+
+
+ANY_PARTITION = -1
+"""The partition is chosen by the key; librdkafka's `RD_KAFKA_PARTITION_UA`."""
+
+_FULL_QUEUE_POLL_SECONDS = 0.1
+
+
+def send(
+    client: Producer,
+    topic: str,
+    value: bytes | None,
+    key: str | bytes | None,
+    *,
+    headers: RawHeaders = [],  # noqa: B006 - read only
+    partition: int = ANY_PARTITION,
+    timestamp_ms: int = 0,
+    on_delivery: OnDelivery | None = None,
+) -> None:
+    """Queue a record for `topic`, the name that Kafka knows; blocks while the local queue is full.
+
+    While it blocks it serves confirmations: `on_delivery` of earlier records may run on the caller's thread. With a
+    producer without a delivery timeout it blocks for as long as Kafka is unavailable. A timestamp of 0 is the present
+    time. Raises KafkaException if the record can't be queued at all, for example because it is too large.
+    """
+    pairs = cast("list[tuple[str, str | bytes | None]]", headers)
+    while True:
+        try:
+            client.produce(topic, value, key, partition, on_delivery, timestamp=timestamp_ms, headers=pairs)
+        except BufferError:
+            client.poll(_FULL_QUEUE_POLL_SECONDS)
+        else:
+            return
 
 
 def admin(settings: Settings) -> AdminClient:

@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.interaction import Event, interaction
-from streams.clients import producer
+from streams.clients import producer, send
 from streams.errors import BadMessage
 from streams.keyed_hash import HashKey
 from streams.listing_codec import Record, bad_record
@@ -59,8 +59,7 @@ class InteractionPublisher:
 
     def publish(self, event: Event) -> None:
         """Queue `event`; blocks while the queue is full. Its delivery is counted later, in `delivered`."""
-        while not self.offer(event):
-            self._producer.poll(0.1)
+        self._queue(partial(send, self._producer), event, lambda _: None)
 
     def offer(self, event: Event, told: Told = lambda _: None) -> bool:
         """Queue `event` without ever blocking; False where the queue is full, as it is when Kafka has long been away.
@@ -68,15 +67,19 @@ class InteractionPublisher:
         What is not taken is counted nowhere: the caller says what became of it. `told` is called once for what is
         taken, by whichever thread polls.
         """
-        delivered = partial(self._on_delivery, told=told)
         try:
-            self._producer.produce(self._topic, encode_interaction(event), event.request_id, on_delivery=delivered)
+            self._queue(self._producer.produce, event, told)
         except BufferError:
             return False
+        return True
+
+    def _queue(self, produce: Callable[..., None], event: Event, told: Told) -> None:
+        delivered = partial(self._on_delivery, told=told)
+        try:
+            produce(self._topic, encode_interaction(event), event.request_id, on_delivery=delivered)
         except KafkaException as error:
             delivered(error.args[0])
         self._producer.poll(0)
-        return True
 
     def poll(self, seconds: float = 0.0) -> None:
         """Serve confirmations; to be called now and then where nothing is published for a while."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
-from streams.clients import producer
+from streams.clients import ANY_PARTITION, producer, send
 from streams.errors import LookalikeError, ServiceUnavailable, unreachable
 from streams.listing_codec import Record, encode_listing
 from streams.record_headers import RawHeaders
@@ -67,7 +66,7 @@ class Publisher:
     def erase(self, topic: str, listing_id: str, version: int, partitions: Collection[int]) -> None:
         """A null with the mark of an erasure, on each of `partitions`, or on the key's own where there are none."""
         headers: RawHeaders = [("version", str(version).encode()), (ERASURE_MARK, b"1")]
-        for partition in partitions or (-1,):
+        for partition in partitions or (ANY_PARTITION,):
             self._send(topic, listing_id, None, headers, partition)
 
     def requeue(self, record: Record, said: RetryState, too_large: Callable[[], None] | None = None) -> None:
@@ -101,22 +100,16 @@ class Publisher:
         key: str | bytes | None,
         value: bytes | None,
         headers: RawHeaders,
-        partition: int = -1,
+        partition: int = ANY_PARTITION,
         too_large: Callable[[], None] | None = None,
     ) -> None:
-        pairs = cast("list[tuple[str, str | bytes | None]]", headers)
         delivered = self._on_delivery if too_large is None else partial(self._on_delivery, too_large=too_large)
-        while True:
-            try:
-                self._producer.produce(self._settings.named(topic), value, key, partition, delivered, headers=pairs)
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                delivered(error.args[0])
-                return
-            else:
-                self._producer.poll(0)
-                return
+        name = self._settings.named(topic)
+        try:
+            send(self._producer, name, value, key, headers=headers, partition=partition, on_delivery=delivered)
+        except KafkaException as error:
+            delivered(error.args[0])
+        self._producer.poll(0)
 
     def _on_delivery(
         self, error: KafkaError | None, _message: Message | None = None, *, too_large: Callable[[], None] | None = None

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import structlog
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 from confluent_kafka.admin import AdminClient
 
 from schemas.listing import INT64_MAX
 from schemas.takedown import KeyPin, Kind, Takedown
-from streams.clients import await_kafka, producer
+from streams.clients import await_kafka, producer, send
 from streams.errors import LookalikeError, UsageError, unreachable
 from streams.keyed_hash import HashKey, read_hash_key
 from streams.listing_codec import Record
@@ -224,14 +224,14 @@ def write_takedowns(settings: Settings, entries: Iterable[tuple[str, Takedown | 
     """
     require_topic(settings, await_kafka(settings))
     sender, failures = producer(settings, delivery_timeout_ms=10_000), list[KafkaError]()
+
+    def failed(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
     for key, entry in entries:
         value = None if entry is None else entry.model_dump_json(exclude_none=True).encode()
-        sender.produce(
-            settings.named(TAKEDOWN),
-            value,
-            key,
-            on_delivery=lambda error, _: failures.append(error) if error is not None else None,
-        )
+        send(sender, settings.named(TAKEDOWN), value, key, on_delivery=failed)
     left = sender.flush(15)
     if failures and is_refused(failures[0]):
         raise LookalikeError(f"nothing was taken down: Kafka refused it: {refusal(failures[0])}")

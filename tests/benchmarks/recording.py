@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streams.clients import producer
+from streams.clients import producer, send
 from streams.settings import Settings
 from streams.topics import INTERACTIONS
 
@@ -51,18 +51,13 @@ def _publish(settings: Settings, count: int) -> int:
     for number, event in zip(range(count), _events(chance), strict=False):
         value = json.dumps(event, separators=(",", ":")).encode()
         size += len(value)
-        while True:
-            try:
-                client.produce(
-                    settings.named(INTERACTIONS),
-                    value,
-                    event["request_id"],
-                    on_delivery=lambda error, _: failed.append(str(error)) if error is not None else None,
-                )
-            except BufferError:
-                client.poll(0.1)
-            else:
-                break
+        send(
+            client,
+            settings.named(INTERACTIONS),
+            value,
+            event["request_id"],
+            on_delivery=lambda error, _: failed.append(str(error)) if error is not None else None,
+        )
         if number % 1_000 == 0:
             client.poll(0)
     if client.flush(60) or failed:

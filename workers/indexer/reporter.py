@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.dead_letter import DeadLetter, Reason
 from schemas.outcome import Done, Outcome
-from streams.clients import producer
+from streams.clients import ANY_PARTITION, producer, send
 from streams.dead_letters import MAX_BYTES, encode_dead_letter
 from streams.errors import BadMessage, Broken
 from streams.record_headers import RawHeaders
@@ -37,9 +37,6 @@ _POLL_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _AWAY_SECONDS = 10.0
 """After so long without a confirmation Kafka counts as unavailable: a broker that restarts is back sooner."""
-
-ANY_PARTITION = -1
-"""The partition is chosen by the key; librdkafka's `RD_KAFKA_PARTITION_UA`."""
 
 Send = Callable[[], None]
 
@@ -230,30 +227,18 @@ class Reporter:
                 self._refusals.pop(topic, None)
                 on_confirmed()
             else:
-                self._refused(topic, error, send)
+                self._refused(topic, error, attempt)
 
-        def send() -> None:
-            while True:
-                try:
-                    self._producer.produce(
-                        self._settings.named(topic),
-                        value,
-                        key,
-                        partition,
-                        headers=cast("list[tuple[str, str | bytes | None]]", headers),
-                        on_delivery=confirmed,
-                    )
-                except BufferError:
-                    self._producer.poll(0.05)
-                except KafkaException as error:
-                    self._refused(topic, error.args[0], send)
-                    return
-                else:
-                    return
+        def attempt() -> None:
+            name = self._settings.named(topic)
+            try:
+                send(self._producer, name, value, key, headers=headers, partition=partition, on_delivery=confirmed)
+            except KafkaException as error:
+                self._refused(topic, error.args[0], attempt)
 
-        send()
+        attempt()
 
-    def _refused(self, topic: str, error: KafkaError, send: Send) -> None:
+    def _refused(self, topic: str, error: KafkaError, attempt: Send) -> None:
         """Resend later; if Kafka will never accept it, `step` ends the worker, and nothing is lost."""
         name = self._settings.named(topic)
         if isinstance(failure := delivery_failure(name, error), Broken):
@@ -263,4 +248,4 @@ class Reporter:
             self._refusals[topic] = refusal(error)
             _log.warning("refused", topic=name, error=refusal(error))
         _log.debug("not_delivered", topic=name, error=error.str())
-        self._resend.put(send)
+        self._resend.put(attempt)

@@ -10,10 +10,11 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.dead_letter import DeadLetter, Reason
-from streams.clients import producer
+from streams.clients import producer, send
 from streams.dead_letters import encode_dead_letter
 from streams.errors import BadMessage, Broken, SlowDown
 from streams.listing_codec import Record
+from streams.record_headers import RawHeaders
 from streams.refusals import delivery_failure
 from streams.settings import Settings
 from streams.topics import INTERACTION_DEAD_LETTER
@@ -46,7 +47,7 @@ class DeadLetterProducer:
             )
             _log.warning("dead_letter", reason=why.reason, error=why.error, source=letter.source.model_dump())
             value, headers = encode_dead_letter(record, letter)
-            self._produce(value, record.key, cast("list[tuple[str, str | bytes | None]]", headers))
+            self._produce(value, record.key, headers)
         while len(self._producer) and not abandoned.is_set():
             self._producer.poll(0.1)
         if self._failure is not None:
@@ -64,17 +65,12 @@ class DeadLetterProducer:
         self._producer.purge()
         self._producer.flush(1.0)
 
-    def _produce(self, value: bytes | None, key: bytes | None, headers: list[tuple[str, str | bytes | None]]) -> None:
-        while True:
-            try:
-                self._producer.produce(self._topic, value, key, headers=headers, on_delivery=self._confirmed)
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                raise delivery_failure(self._topic, error.args[0]) from error
-            else:
-                self._producer.poll(0)
-                return
+    def _produce(self, value: bytes | None, key: bytes | None, headers: RawHeaders) -> None:
+        try:
+            send(self._producer, self._topic, value, key, headers=headers, on_delivery=self._confirmed)
+        except KafkaException as error:
+            raise delivery_failure(self._topic, error.args[0]) from error
+        self._producer.poll(0)
 
     def _confirmed(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and not isinstance(self._failure, Broken):

@@ -11,7 +11,7 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.listing import ListingEvent
-from streams.clients import await_kafka, producer
+from streams.clients import await_kafka, producer, send
 from streams.errors import LookalikeError
 from streams.publish import Delivered, Publisher
 from streams.settings import Settings
@@ -66,17 +66,11 @@ class Sender:
     def send(self, at: int, key: str, value: bytes) -> None:
         """Queue a record of what happened `at` (microseconds since 1970); blocks while the queue is full."""
         timestamp = _record_time(at, time.time_ns() // 1_000_000)
-        while True:
-            try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp)
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                self._on_delivery(error.args[0])
-                return
-            else:
-                self._producer.poll(0)
-                return
+        try:
+            send(self._producer, self._topic, value, key, timestamp_ms=timestamp, on_delivery=self._on_delivery)
+        except KafkaException as error:
+            self._on_delivery(error.args[0])
+        self._producer.poll(0)
 
     def wait(self, seconds: float) -> None:
         """Let time go by."""
