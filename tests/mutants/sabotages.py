@@ -243,8 +243,8 @@ MUTANTS = (
         (
             Edit(
                 "workers/indexer/reporter.py",
-                "        send()\n\n    def _refused",
-                "        on_confirmed()\n        send()\n\n    def _refused",
+                "        attempt()\n\n    def _refused",
+                "        on_confirmed()\n        attempt()\n\n    def _refused",
             ),
         ),
         ("tests/unit/indexer/test_reporter.py::test_an_event_is_finished_by_kafkas_confirmation",),

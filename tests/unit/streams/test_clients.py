@@ -77,9 +77,10 @@ def test_partition_timestamp_and_headers_are_those_given() -> None:
 
 def test_a_record_that_is_too_large_raises() -> None:
     """The caller decides what becomes of it; nothing is queued and nothing is reported."""
-    client, seen = small_queue(NO_BROKER), Deliveries()
+    client, seen = small_queue(ONE_BROKER), Deliveries()
     with pytest.raises(KafkaException) as raised:
         send(client, "t", bytes(9_000_000), None, on_delivery=seen.report)
     assert raised.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
-    assert len(client) == 0
+    assert client.flush(10) == 0
     assert not seen.errors
+    assert not seen.placed

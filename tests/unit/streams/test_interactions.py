@@ -2,17 +2,15 @@
 
 from datetime import UTC, datetime
 
-from schemas.interaction import Event, interaction
+from schemas.interaction import Click, Event
 from streams.interactions import InteractionPublisher
 from streams.settings import Settings
 
 
 def click(number: int) -> Event:
     """A click on an item of a shelf."""
-    at = datetime(2026, 11, 1, tzinfo=UTC).isoformat()
-    return interaction(
-        f'{{"event": "click", "request_id": "{number:032x}", "listing_id": "m1", "at": "{at}"}}'.encode()
-    )
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    return Click(request_id=f"{number:032x}", event_id=f"e{number}", listing_id="m1", at=at)
 
 
 def test_publish_waits_for_room() -> None:
