@@ -91,6 +91,23 @@ class Comparison(_Value):
     scored: Scored | None = Field(default=None, description="Where both ordered the same shelves by their vectors.")
 
 
+class PlannedFigure(_Value):
+    """How many days an even split of all users needs to find a difference in a figure; null: more than a year."""
+
+    one_look: int | None = Field(description="Days, if it is looked at once, at the end.")
+    every_look: int | None = Field(description="Days, if it may be looked at as often as one likes.")
+    slope: float = Field(description="The variance falls with days to this power: -1 if no user comes back.")
+
+
+class Plan(_Value):
+    """How long an experiment must last, from the variance of the recorded days."""
+
+    effect: float = Field(description="The relative difference to be found: 0.02 is 2 % of the figure.")
+    power: float = Field(description="How likely it is found then.")
+    days: int = Field(description="Recorded days that the variance was measured on.")
+    figures: dict[str, PlannedFigure]
+
+
 Protocol = Literal["shelf", "index"]
 """shelf: what was shown, in an order; index: what a model lists of all listings, a diagnostic. Never compared."""
 
@@ -116,4 +133,5 @@ class Report(_Value):
     listings_share: float | None = Field(default=None, description="Of those that might have been shown.")
     comparison: Comparison | None = None
     attributed: Attributed | None = None
+    plan: Plan | None = None
     open_days: int = Field(default=0, description="Days whose figures may still change.")

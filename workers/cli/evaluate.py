@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # numpy, polars and pymilvus are loaded when the command runs
     from workers.interactions.reach import Reach
     from workers.reports.arguments import ReportProgress
 
+_MOST_PERCENT = 100
 SAMPLE = 2_000
 """Shelves that `--protocol index` evaluates unless asked for more: a query each."""
 
@@ -70,6 +71,10 @@ class FigureOptions:
         int | None,
         typer.Option(min=1, help=f"With --protocol index: evaluate so many shelves; by default {SAMPLE}."),
     ] = None
+    plan: Annotated[
+        float | None,
+        typer.Option(metavar="PERCENT", help="Days that an A/B test needs to find so large a relative difference."),
+    ] = None
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the report to this file, as one page that needs no other."),
@@ -81,6 +86,10 @@ class FigureOptions:
             raise UsageError(f"--compare {self.compare[0]} with itself: two models are needed")
         if self.sample is not None and self.protocol == "shelf":
             raise UsageError("--sample goes with --protocol index; of the shelves shown all are evaluated")
+        if self.plan is not None and self.protocol == "index":
+            raise UsageError("--plan goes with --protocol shelf: nobody was shown a full index")
+        if self.plan is not None and not 0 < self.plan <= _MOST_PERCENT:
+            raise UsageError(f"--plan {self.plan:g}: a percentage is needed, above 0 and at most {_MOST_PERCENT}")
         if self.html is not None and (self.html.is_dir() or not os.access(self.html.parent, os.W_OK)):
             raise UsageError(f"--html {self.html} can't be written: name a file in an existing folder of yours")
 
@@ -127,7 +136,7 @@ def _report(settings: Settings, options: FigureOptions, config: "EvaluationConfi
     days = Days.of(folder, *period(folder, reach, first, end))
     recorded = RecordedRun(settings, days, config, Clock(datetime.now(UTC), reach.until), options.model, _progress)
     if options.protocol == "shelf":
-        return recorded.shelf_report(options.compare)
+        return recorded.shelf_report(options.compare, None if options.plan is None else options.plan / 100)
     return recorded.index_report(options.compare, options.sample or SAMPLE)
 
 

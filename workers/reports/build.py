@@ -11,6 +11,7 @@ from workers.evaluation.estimates import Estimate, NotEnoughEvidence
 from workers.evaluation.exact_sums import DayStats, merge_days
 from workers.evaluation.figures import Figures, compare, figures
 from workers.evaluation.intervals import Interval
+from workers.evaluation.planning import POWER, plan
 from workers.evaluation.shelves import USUAL as USUAL_WINDOWS
 from workers.evaluation.shelves import Windows, day_of
 from workers.evaluation.slices import ALL
@@ -99,6 +100,16 @@ def build_comparison(
     """The differences of two by name; users who are in both are paired. `learnt` teaches how places are looked at."""
     found = compare(one[1], other[1], choice, learnt=learnt)
     return told.Comparison(one=one[0], other=other[0], figures=report_figures(found))
+
+
+def build_plan(by_day: Sequence[tuple[date, DayStats]], choice: EvaluationConfig, effect: float) -> told.Plan:
+    """How long an experiment must last to find a relative difference of `effect`."""
+    needed = plan([stats for _, stats in by_day], choice, effect)
+    planned = {
+        name: told.PlannedFigure(one_look=each.one_look, every_look=each.every_look, slope=round(each.growth.slope, 3))
+        for name, each in needed.items()
+    }
+    return told.Plan(effect=effect, power=POWER, days=len(by_day), figures=planned)
 
 
 def report_figures(measured: Mapping[str, Estimate]) -> told.Figures:

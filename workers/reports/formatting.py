@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from schemas.evaluation_report import Figures, Looked, Scored, Shown
+from schemas.evaluation_report import Figures, Looked, Plan, Scored, Shown
 from streams.terminal_text import visible
 
 Form = Literal["measure", "share", "count"]
@@ -127,6 +127,24 @@ def differing(differs: Mapping[str, float]) -> list[str]:
     ['nDCG@5 (p 0.003)']
     """
     return [f"{name} (p {max(p, 0.001):.3f})" for name, p in differs.items() if p < DIFFERS]
+
+
+def planned_days(days: int | None) -> str:
+    """So many days; beyond a year nothing is told.
+
+    >>> planned_days(12), planned_days(None)
+    ('12', 'more than a year')
+    """
+    return "more than a year" if days is None else f"{days}"
+
+
+def plan_basis(plan: Plan) -> str:
+    """What a plan rests on."""
+    return (
+        f"For an even split of all users between two variants, from the variance of {plan.days} recorded "
+        f"day{'' if plan.days == 1 else 's'}: users who come back are counted as such. The difference is relative to "
+        "the figure. It does not allow for users who are left out, nor for a change of the traffic."
+    )
 
 
 def coverage(counts: Scored) -> str:

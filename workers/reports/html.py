@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from schemas.evaluation_report import Comparison, Figures, Looked, Report, Shown, SliceReport
+from schemas.evaluation_report import Comparison, Figures, Looked, Plan, Report, Shown, SliceReport
 from workers.decision.verdict import Verdict
 from workers.reports import decision_section, descriptions, formatting, plots
 from workers.reports.descriptions import FigureDescription, describe_figure
@@ -105,6 +105,7 @@ def html_page(report: Report, verdict: Verdict | None = None) -> str:
         slices=_slice_sections(report),
         positions=_positions(report),
         comparison=_comparison(report.comparison) if report.comparison else None,
+        plan=_plan(report.plan) if report.plan else None,
         diagnostics=_diagnostics(report),
         all_figures=[_cell(name, report.total[name]) for name in descriptions.ordered(report.total)],
         decision=decision_section.decision_view(verdict),
@@ -261,6 +262,19 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
         "plot": plots.differences(comparison),
         "anytime": descriptions.ANYTIME,
         "coverage": "" if scored is None else f"{descriptions.RERANKED} {formatting.coverage(scored)}",
+    }
+
+
+def _plan(plan: Plan) -> dict[str, object]:
+    rows = [
+        (describe_figure(name), *map(formatting.planned_days, (needed.one_look, needed.every_look)))
+        for name, needed in ((name, plan.figures[name]) for name in descriptions.ordered(plan.figures))
+    ]
+    return {
+        "effect": f"{plan.effect:.1%}",
+        "power": f"{plan.power:.0%}",
+        "rows": rows,
+        "basis": formatting.plan_basis(plan),
     }
 
 

@@ -17,7 +17,7 @@ from workers.evaluation.reader import Days
 from workers.evaluation.replicates import curve_sums
 from workers.interactions.scan import collect, scan
 from workers.reports.arguments import USUAL_DAYS, Pair, ProgressReporter
-from workers.reports.build import Clock, build
+from workers.reports.build import Clock, build, build_plan
 
 if TYPE_CHECKING:  # pymilvus is loaded only where a model is asked
     from workers.milvus.model_vectors import Model
@@ -36,8 +36,9 @@ class RecordedRun:
     model: str | None
     progress: ProgressReporter
 
-    def shelf_report(self, compare: Pair | None) -> Report:
-        """What was shown, in the order shown; beside it two models' own orders of it, where asked for.
+    def shelf_report(self, compare: Pair | None, effect: float | None = None) -> Report:
+        """What was shown, in the order shown; beside it two models' own orders of it, where asked for, and how long it
+        takes to find a relative difference of `effect`.
 
         Raises LookalikeError if no shelf can be evaluated, UsageError for a model that was never live or has no
         collection, ServiceUnavailable if Milvus is needed and unavailable.
@@ -53,7 +54,8 @@ class RecordedRun:
             raise self._nothing()
         report = build(by_day, self.clock, self.config, model=self.model, comparison=comparison, earlier=earlier)
         found = attribution(self.days.folder, self.days.since, self.days.until, self.clock.windows)
-        return report.model_copy(update={"attributed": Attributed(**vars(found))})
+        planned = build_plan(by_day, self.config, effect) if effect is not None else None
+        return report.model_copy(update={"attributed": Attributed(**vars(found)), "plan": planned})
 
     def index_report(self, compare: Pair | None, sample: int) -> Report:
         """What models list of all listings, for the queries of `sample` shelves. Raises as `of_shelves` does."""

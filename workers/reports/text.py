@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.evaluation_report import Attributed, Comparison, Figures, Report, Shown, SliceReport
+from schemas.evaluation_report import Attributed, Comparison, Figures, Plan, Report, Shown, SliceReport
 from workers.reports import descriptions, formatting
 
 
@@ -62,6 +62,8 @@ def _sections(report: Report) -> Iterator[RenderableType]:
         yield _examination(report)
     if report.comparison is not None:
         yield _comparison(report.comparison)
+    if report.plan is not None:
+        yield _plan(report.plan)
     yield _legend(report)
 
 
@@ -178,6 +180,16 @@ def _comparison(comparison: Comparison) -> RenderableType:
     )
     looks = [_sentence(descriptions.ANYTIME)] if table.rows else []
     return _section(f"{other} minus {one}", *([table] if table.rows else []), *_notes(reasons), *looks, *coverage)
+
+
+def _plan(plan: Plan) -> RenderableType:
+    table = _table("figure", "days, one look", "days, at every look")
+    for name in descriptions.ordered(plan.figures):
+        needed = plan.figures[name]
+        days = (formatting.planned_days(each) for each in (needed.one_look, needed.every_look))
+        table.add_row(descriptions.describe_figure(name).title, *days)
+    title = f"Days until a difference of {plan.effect:.1%} is found, with {plan.power:.0%} power"
+    return _section(title, *([table] if table.rows else []), _sentence(formatting.plan_basis(plan)))
 
 
 def _legend(report: Report) -> RenderableType:

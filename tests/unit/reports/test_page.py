@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from reported import look, report
-from schemas.evaluation_report import Comparison, DayReport, Figures, Looked, Report, Shown, SliceReport
+from schemas.evaluation_report import (
+    Comparison,
+    DayReport,
+    Figures,
+    Looked,
+    Plan,
+    PlannedFigure,
+    Report,
+    Shown,
+    SliceReport,
+)
 from workers.decision.decision_round import RoundResult
 from workers.decision.measured_falls import MeasuredFall
 from workers.decision.verdict import RoundFailure, Verdict, VerdictAge
@@ -357,3 +367,33 @@ def test_every_figure_that_is_measured_has_words(measured: Report) -> None:
 def test_folders_need_not_exist_for_words(tmp_path: Path) -> None:
     """A folder without a record gives a report that the page can tell."""
     assert "Nothing was measured yet" in html_page(report(tmp_path, SINCE, 2))
+
+
+def test_the_plan_says_how_many_days() -> None:
+    """On the page and in the terminal: both numbers of days, or that a year is not enough."""
+    figures = {
+        "nDCG@5": PlannedFigure(one_look=9, every_look=17, slope=-0.9),
+        "CTR": PlannedFigure(one_look=344, every_look=None, slope=-0.2),
+    }
+    planned = _made({}, plan=Plan(effect=0.02, power=0.8, days=14, figures=figures))
+    words, text = " ".join(_Seen(html_page(planned)).words), text_report(planned)
+    for told in (" ".join(words.split()), " ".join(text.split())):
+        assert "2.0%" in told
+        assert "nDCG@5 9 17" in told
+        assert "Click rate 344 more than a year" in told
+        assert "14 recorded days" in told
+
+
+def test_a_slice_that_differs_is_named() -> None:
+    """With its corrected p-value; where slices were compared and none differs, that is said too."""
+    value = Shown(value=0.5, low=0.4, high=0.6, shelves=900, users=400)
+    slices = [
+        SliceReport(by="category", name="toys", figures={"DCG@5": value}, differs={"DCG@5": 0.004, "nDCG@5": 0.4}),
+        SliceReport(by="category", name="food", figures={"DCG@5": value}, differs={"DCG@5": 0.7}),
+    ]
+    found = _made({"DCG@5": value}, slices=slices)
+    assert "toys: DCG@5 (p 0.004)" in html_page(found)
+    assert "toys by DCG@5 (p 0.004)" in " ".join(text_report(found).split())
+    none = _made({"DCG@5": value}, slices=slices[1:])
+    assert "none that chance would not explain" in html_page(none)
+    assert "at every look): none" in " ".join(text_report(none).split())
