@@ -80,6 +80,15 @@ class Attributed(_Value):
     early: int = Field(description="Before their shelf by less than clocks differ: counted as at its time.")
 
 
+class VariantSplit(_Value):
+    """How many users had each of two variants, and how likely an even draw would split them so."""
+
+    one: int
+    other: int
+    both: int = Field(description="Users who had both; they are counted in each.")
+    p_value: float = Field(description="Of the sample ratio, against an even split.")
+
+
 class Comparison(_Value):
     """Differences `other` - `one`, of users' figures paired."""
 
@@ -88,6 +97,7 @@ class Comparison(_Value):
     figures: Figures
     one_figures: Figures = Field(default={}, description="Of `one`, on the same shelves.")
     other_figures: Figures = Field(default={}, description="Of `other`, on the same shelves.")
+    split: VariantSplit | None = Field(default=None, description="Of two variants: how many users had each.")
     scored: Scored | None = Field(default=None, description="Where both ordered the same shelves by their vectors.")
 
 
@@ -132,6 +142,7 @@ class Report(_Value):
     listings: int = Field(default=0, description="Distinct listings shown.")
     listings_share: float | None = Field(default=None, description="Of those that might have been shown.")
     comparison: Comparison | None = None
+    variants: tuple[Comparison, ...] = Field(default=(), description="Each variant less the first one by name.")
     attributed: Attributed | None = None
     plan: Plan | None = None
     open_days: int = Field(default=0, description="Days whose figures may still change.")

@@ -15,6 +15,7 @@ from workers.evaluation.planning import POWER, plan
 from workers.evaluation.shelves import USUAL as USUAL_WINDOWS
 from workers.evaluation.shelves import Windows, day_of
 from workers.evaluation.slices import ALL
+from workers.evaluation.variants import Split
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ def build_comparison(
     """The differences of two by name; users who are in both are paired. `learnt` teaches how places are looked at."""
     found = compare(one[1], other[1], choice, learnt=learnt)
     return told.Comparison(one=one[0], other=other[0], figures=report_figures(found))
+
+
+def build_variant(pair: tuple[str, str], split: Split, figures: Mapping[str, Estimate]) -> told.Comparison:
+    """The difference of two variants, with the split of their users."""
+    counts = told.VariantSplit(one=split.one, other=split.other, both=split.both, p_value=split.p_value)
+    return told.Comparison(one=pair[0], other=pair[1], figures=report_figures(figures), split=counts)
 
 
 def build_plan(by_day: Sequence[tuple[date, DayStats]], choice: EvaluationConfig, effect: float) -> told.Plan:

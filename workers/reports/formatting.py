@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from schemas.evaluation_report import Figures, Looked, Plan, Scored, Shown
+from schemas.evaluation_report import Figures, Looked, Plan, Scored, Shown, VariantSplit
 from streams.terminal_text import visible
 
 Form = Literal["measure", "share", "count"]
@@ -127,6 +127,22 @@ def differing(differs: Mapping[str, float]) -> list[str]:
     ['nDCG@5 (p 0.003)']
     """
     return [f"{name} (p {max(p, 0.001):.3f})" for name, p in differs.items() if p < DIFFERS]
+
+
+UNEVEN = 0.001
+"""Below it a split is said not to be an even draw."""
+
+
+def split(counts: VariantSplit) -> str:
+    """The split of users between two variants, and whether the difference may be read.
+
+    >>> split(VariantSplit(one=500, other=620, both=0, p_value=0.0004))
+    '500 and 620 users, 0 with both; this is no even split (p 0.0004): if one was drawn, do not read the difference.'
+    """
+    words = f"{counts.one:,} and {counts.other:,} users, {counts.both:,} with both"
+    if counts.p_value < UNEVEN:
+        return f"{words}; this is no even split (p {counts.p_value:.2g}): if one was drawn, do not read the difference."
+    return f"{words}; as an even split may be (p {counts.p_value:.2g})."
 
 
 def planned_days(days: int | None) -> str:

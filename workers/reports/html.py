@@ -104,7 +104,9 @@ def html_page(report: Report, verdict: Verdict | None = None) -> str:
         over_time=_over_time(report),
         slices=_slice_sections(report),
         positions=_positions(report),
-        comparison=_comparison(report.comparison) if report.comparison else None,
+        comparisons=[
+            _comparison(each) for each in ((report.comparison,) if report.comparison else ()) + report.variants
+        ],
         plan=_plan(report.plan) if report.plan else None,
         diagnostics=_diagnostics(report),
         all_figures=[_cell(name, report.total[name]) for name in descriptions.ordered(report.total)],
@@ -261,6 +263,7 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
         "rows": rows,
         "plot": plots.differences(comparison),
         "anytime": descriptions.ANYTIME,
+        "split": formatting.split(comparison.split) if comparison.split else "",
         "coverage": "" if scored is None else f"{descriptions.RERANKED} {formatting.coverage(scored)}",
     }
 

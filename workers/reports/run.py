@@ -15,9 +15,10 @@ from workers.evaluation.day_statistics import folder_stats
 from workers.evaluation.exact_sums import DayStats, merge_days
 from workers.evaluation.reader import Days
 from workers.evaluation.replicates import curve_sums
+from workers.evaluation.variants import splits, variant_differences
 from workers.interactions.scan import collect, scan
 from workers.reports.arguments import USUAL_DAYS, Pair, ProgressReporter
-from workers.reports.build import Clock, build, build_plan
+from workers.reports.build import Clock, build, build_plan, build_variant
 
 if TYPE_CHECKING:  # pymilvus is loaded only where a model is asked
     from workers.milvus.model_vectors import Model
@@ -55,7 +56,8 @@ class RecordedRun:
         report = build(by_day, self.clock, self.config, model=self.model, comparison=comparison, earlier=earlier)
         found = attribution(self.days.folder, self.days.since, self.days.until, self.clock.windows)
         planned = build_plan(by_day, self.config, effect) if effect is not None else None
-        return report.model_copy(update={"attributed": Attributed(**vars(found)), "plan": planned})
+        update = {"attributed": Attributed(**vars(found)), "plan": planned, "variants": self._variants(by_day)}
+        return report.model_copy(update=update)
 
     def index_report(self, compare: Pair | None, sample: int) -> Report:
         """What models list of all listings, for the queries of `sample` shelves. Raises as `of_shelves` does."""
@@ -84,6 +86,11 @@ class RecordedRun:
         before = Days.of(asked.folder, first, asked.since, asked.windows, reports_seen=asked.reports_seen)
         curves_only = replace(self.config, measures=(), by=(), niches=())
         return merge_days(curve_sums(stats) for _, stats in folder_stats(before, curves_only))
+
+    def _variants(self, by_day: Sequence[tuple[date, DayStats]]) -> tuple[Comparison, ...]:
+        found = variant_differences(merge_days(stats for _, stats in by_day), self.config)
+        counted = splits(self.days.folder, self.days.since, self.days.until, list(found)) if found else {}
+        return tuple(build_variant(pair, counted[pair], figures) for pair, figures in found.items())
 
     def _comparison(self, compare: Pair, earlier: DayStats) -> Comparison:
         from workers.reports.model_comparison import compare_models

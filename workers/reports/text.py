@@ -62,6 +62,8 @@ def _sections(report: Report) -> Iterator[RenderableType]:
         yield _examination(report)
     if report.comparison is not None:
         yield _comparison(report.comparison)
+    for variant in report.variants:
+        yield _comparison(variant)
     if report.plan is not None:
         yield _plan(report.plan)
     yield _legend(report)
@@ -178,7 +180,8 @@ def _comparison(comparison: Comparison) -> RenderableType:
     coverage = (
         [] if scored is None else [_sentence(text) for text in (descriptions.RERANKED, formatting.coverage(scored))]
     )
-    looks = [_sentence(descriptions.ANYTIME)] if table.rows else []
+    looks = [_sentence(formatting.split(comparison.split))] if comparison.split else []
+    looks += [_sentence(descriptions.ANYTIME)] if table.rows else []
     return _section(f"{other} minus {one}", *([table] if table.rows else []), *_notes(reasons), *looks, *coverage)
 
 
