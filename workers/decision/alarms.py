@@ -1,8 +1,9 @@
 """What the evidence says today, source by source: how strongly, since when, how large the drop looks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -39,6 +40,12 @@ class Reading:
     strata: tuple[Stratum, ...] | None = None
     missing: str = ""
     """What there is too little of; empty where the test runs."""
+    falls: tuple[tuple[date, float], ...] = ()
+    """Observed: each tested day's fall below the reference, relative."""
+    spread: float = 0.0
+    """Observed: the standard deviation of a day's fall, relative."""
+    retest: Callable[[float], "Reading"] | None = field(default=None, compare=False, repr=False)
+    """Observed: the same days if so much of the reference's level, relative, is no matter of the model."""
 
 
 def concurrent_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
@@ -56,17 +63,31 @@ def concurrent_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
     return replace(reading, drop=drop, error=error * slope, strata=strata)
 
 
-def observed_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
-    """A model's days against its own first ones; days in order, at least one. Known holidays are left out."""
+def observed_reading(
+    days: Sequence[Day], rules: RetrainPolicy, used: date | None = None, explained: float = 0.0
+) -> Reading:
+    """A model's days against its own first ones; days in order, at least one. Known holidays are left out.
+
+    Days up to `used` are not tested any more, and stay the reference if they are among the first. `explained` is the
+    share of the reference's level that something else than the model is known to have taken: it is allowed for.
+    """
     usual = [day for day in days[rules.settle_days :] if not any(span.has(day.day) for span in rules.holidays)]
-    first, tested = usual[: rules.reference_days], usual[rules.reference_days :]
+    first, later = usual[: rules.reference_days], usual[rules.reference_days :]
+    tested = [day for day in later if used is None or day.day > used]
     if not tested:
-        missing = f"{rules.reference_days - len(first)} more matured days for the reference, then days to test"
+        lacking = rules.reference_days - len(first)
+        missing = (
+            f"{lacking} more matured days for the reference, then days to test" if lacking else "a new day to test"
+        )
         return Reading("observed", DCG, days[0].model, until=days[-1].day, missing=missing)
-    tests = [test for test in (_test(first, tested, measure, rules) for measure in (NDCG, DCG)) if test is not None]
+    found = (_test(first, tested, measure, rules, explained) for measure in (NDCG, DCG))
+    tests = [test for test in found if test is not None]
     if not tests:
         return Reading("observed", DCG, days[0].model, until=days[-1].day, missing="a reference with units")
-    return _joined(tests, first, tested, rules)
+    retest = partial(observed_reading, days, rules, used)
+    reading = _joined(tests, first, tested, rules)
+    left = None if reading.drop is None else reading.drop - explained
+    return replace(reading, drop=left, retest=lambda more: retest(explained + more))
 
 
 @dataclass(frozen=True)
@@ -77,11 +98,13 @@ class _Test:
     falls: Floats
 
 
-def _test(first: Sequence[Day], tested: Sequence[Day], measure: str, rules: RetrainPolicy) -> _Test | None:
+def _test(
+    first: Sequence[Day], tested: Sequence[Day], measure: str, rules: RetrainPolicy, explained: float
+) -> _Test | None:
     against = baseline.reference(first, measure)
     if against is None:
         return None
-    allowed = baseline.slack(against, rules.least_effect)
+    allowed = baseline.slack(against, rules.least_effect) + explained * abs(against.level)
     falls = [baseline.shortfall(day, measure, against) for day in tested]
     factors = [
         None if fall is None else log_factors(baseline.bet_on(fall, against, allowed), 0.0, baseline.BETS)
@@ -102,11 +125,22 @@ def _joined(tests: list[_Test], first: Sequence[Day], tested: Sequence[Day], rul
         return reading
     falls, against = loudest.falls[joined.change_index :], loudest.against
     counted = np.count_nonzero(~np.isnan(falls))
-    if not counted:
+    if not counted or against.level <= 0:
         return reading
     error = float(np.hypot(against.spread / np.sqrt(counted), against.error))
     strata = _strata(first, tested[joined.change_index :], loudest.measure, sign=1.0)
-    return replace(reading, drop=float(np.nanmean(falls)) / against.level, error=error / against.level, strata=strata)
+    return replace(
+        reading,
+        drop=float(np.nanmean(falls)) / against.level,
+        error=error / against.level,
+        strata=strata,
+        falls=tuple(
+            (day.day, float(fall) / against.level)
+            for day, fall in zip(tested, loudest.falls, strict=True)
+            if not np.isnan(fall)
+        ),
+        spread=against.spread / against.level,
+    )
 
 
 def _reading(days: Sequence[Day], found: Run, measure: str) -> Reading:

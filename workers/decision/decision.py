@@ -8,7 +8,9 @@ it follows in the log, so it is the same on no two occasions and in no two folde
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from math import inf
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.retrain_request import RetrainRequested, Tried, Trigger
 from workers.decision.alarms import Reading
 from workers.decision.retrain_policy import RetrainPolicy
-from workers.decision.root_causes import CAUSES, LIMITS, PERSISTENT_CAUSES, Finding, Limits, examine_causes
+from workers.decision.root_causes import (
+    CAUSES,
+    LEVEL_CAUSES,
+    LIMITS,
+    PERSISTENT_CAUSES,
+    SHARE_NAMED,
+    Finding,
+    Limits,
+    examine_causes,
+)
 from workers.decision.signals import Signals, Source
 
 Kind = Literal["quiet", "investigate", "blocked", "request"]
@@ -44,6 +55,14 @@ class ExplainedAlarm(_Value):
     since: date | None
 
 
+class ModelMemory(_Value):
+    """What is remembered of a model that is not live now: it may be live again after a rollback."""
+
+    restart: dict[Source, date] = {}
+    explained: dict[Source, ExplainedAlarm] = {}
+    allowed: dict[Source, float] = {}
+
+
 class State(_Value):
     """What is remembered from one look to the next."""
 
@@ -53,6 +72,10 @@ class State(_Value):
     restart: dict[Source, date] = {}
     """Evidence up to this day is used up: its alarm was explained, or asked for."""
     explained: dict[Source, ExplainedAlarm] = {}
+    allowed: dict[Source, float] = {}
+    """The relative drop below the reference that causes which moved the level once have explained so far."""
+    earlier: dict[str, ModelMemory] = {}
+    """Of the models that were live before."""
     made: tuple[EarlierRequest, ...] = ()
 
 
@@ -90,11 +113,25 @@ class Moment(_Value):
 
 
 def adopt_live_model(state: State, live: str | None, now: datetime) -> State:
-    """The state where another model may have become live: nothing of the old one's evidence counts for it."""
+    """The state if another model may have become live: nothing of the old one's evidence counts for it.
+
+    A model that comes back finds its evidence as used up as it was.
+    """
     if live is None or live == state.model:
         return state
-    first = state.model is None
-    return State(model=live, live_since=None if first else now, made=state.made)
+    earlier = dict(state.earlier)
+    if state.model is not None:
+        earlier[state.model] = ModelMemory(restart=state.restart, explained=state.explained, allowed=state.allowed)
+    own = earlier.pop(live, ModelMemory())
+    return State(
+        model=live,
+        live_since=None if state.model is None else now,
+        restart=own.restart,
+        explained=own.explained,
+        allowed=own.allowed,
+        earlier=earlier,
+        made=state.made,
+    )
 
 
 def decide(
@@ -130,8 +167,14 @@ def _looked_into(
     """An alarm is first something to investigate."""
     findings = examine_causes(alarm, signs, rules.tolerate, limits)
     told = {"source": alarm.source, "findings": findings}
-    found = next((each for each in findings if each.verdict == "found"), None)
-    if found is None:
+    model = findings[-1]
+    largest = max(
+        (each for each in findings[:-1] if each.verdict == "found"),
+        key=lambda each: inf if each.explains is None else each.explains,
+        default=None,
+    )
+    found = model if model.verdict == "found" else largest
+    if found is None or model.verdict == "not known":
         missing = tuple(f"{each.cause}: {each.message}" for each in findings[:-1] if each.verdict == "not known")
         message = f"{_what(alarm)}; it can't be told from what yet"
         return Step(outcome=Outcome(kind="investigate", message=message, missing=missing, **told), state=state)
@@ -140,10 +183,23 @@ def _looked_into(
         message = f"{_what(alarm)}, and that is no matter of the model: {found.cause}: {found.message}"
         after = _used_up(state, alarm)
         after = after.model_copy(update={"explained": {**after.explained, alarm.source: explained}})
+        if found.cause in LEVEL_CAUSES and alarm.source == "observed":
+            share = (alarm.drop or 0.0) if found.explains is None else found.explains
+            allowed = after.allowed.get(alarm.source, 0.0) + share
+            after = after.model_copy(update={"allowed": {**after.allowed, alarm.source: allowed}})
         return Step(outcome=Outcome(kind="investigate", message=message, **told), state=after)
-    message = f"{_what(alarm)}; every other cause was ruled out"
+    alarm = replace(alarm, drop=model.figures.get("drop", alarm.drop))  # what is left when the others have their share
+    message = f"{_what(alarm)}; {model.message}" if _partly(findings) else f"{_what(alarm)}; {_RULED_OUT}"
     step = _asked(state, signs, moment, rules, Outcome(kind="request", message=message, trigger="model", **told), alarm)
     return step.model_copy(update={"state": _used_up(step.state, alarm)}) if step.request else step
+
+
+_RULED_OUT = "every other cause was ruled out"
+
+
+def _partly(findings: Sequence[Finding]) -> bool:
+    """Whether another cause explains some of the drop."""
+    return any(each.verdict == "found" or (each.explains or 0.0) >= SHARE_NAMED for each in findings[:-1])
 
 
 def _what(alarm: Reading) -> str:

@@ -138,11 +138,12 @@ def source_readings(store: Store, state: State, model: str | None, rules: Retrai
     if model is None:
         return []
     lead = _left(store.days("concurrent", model), state.restart.get("concurrent"))
-    level = _left(store.days("observed", model), state.restart.get("observed"))
+    level = store.days("observed", model)
+    used, allowed = state.restart.get("observed"), state.allowed.get("observed", 0.0)
     none = "no matured day yet"
     return [
         concurrent_reading(lead, rules) if lead else Reading("concurrent", LEAD, model, missing=none),
-        observed_reading(level, rules) if level else Reading("observed", DCG, model, missing=none),
+        observed_reading(level, rules, used, allowed) if level else Reading("observed", DCG, model, missing=none),
     ]
 
 

@@ -23,7 +23,7 @@ before, alike.
 CREDIT = np.array([0.0, 1.0, 2.0, 3.0])
 """Of an item by its grade: nothing, click, like, purchase."""
 LEAD, NDCG, DCG = "lead", "nDCG@5", "DCG@5"
-_OWN_ORDER = [code for code, name in enumerate(DRAWN) if name not in ("interleave", UNKNOWN_DRAW)]
+OWN_ORDER = [code for code, name in enumerate(DRAWN) if name not in ("interleave", UNKNOWN_DRAW)]
 """Draws whose items are all the live model's; of an unknown one nobody can say."""
 _LIVE, _ANCHOR, _INTERLEAVED = TEAMS.index("live"), TEAMS.index("anchor"), DRAWN.index("interleave")
 
@@ -79,7 +79,7 @@ def observed_days(shelves: Shelves) -> list[Day]:
     nDCG@5 of shelves with a relevant item, DCG@5 of all visible ones; nan where a unit has none. Interleaved shelves
     are not the live model's alone and stay out.
     """
-    picked = shelves.pick(shelves.visible & np.isin(shelves.drawn, _OWN_ORDER))
+    picked = shelves.pick(shelves.visible & np.isin(shelves.drawn, OWN_ORDER))
     ranking = as_shown(picked)
     values = np.stack([Measure.parse(each).of(ranking) for each in (NDCG, DCG)], axis=1)
     names, codes = strata_of(picked)

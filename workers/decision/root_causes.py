@@ -1,13 +1,15 @@
 """What an alarm may come from, tried in order: each cause reads the signs and says found, ruled out, or not known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from math import hypot, sqrt
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.retrain_request import Verdict
 from workers.decision.alarms import Reading
-from workers.decision.signals import Change, Recording, Release, Signals, Stratum
+from workers.decision.signals import Recording, Release, Signals, Stratum
 
 
 class Limits(BaseModel):
@@ -16,11 +18,13 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     volume: float = 0.3
-    """Relative change of shelves a day, either way, or of actions a shelf (a fall)."""
+    """Relative change of shelves a day, either way."""
     joined: float = 0.02
     """Fall of the share of actions whose shelf is known."""
     outside: float = 0.02
     """Rise of the share of actions that lie outside the window of a shelf that is known."""
+    seen_share: float = 0.1
+    """Relative fall of the share of shelves that came before somebody, on the same surface and layout."""
     refused: float = 0.01
     sample_ratio_p: float = 0.001
     unread: int = 100_000
@@ -37,10 +41,14 @@ class Limits(BaseModel):
     suspicious: float = 0.02
     """Rise of the share of shelves."""
     explains: float = 0.5
-    """Share of the drop that a cause has to explain."""
+    """Share of the drop that a cause has to explain to be found."""
+    sure: float = 1.645
+    """Standard errors that are added to what the causes explain, before the rest is tested: 95 %, one-sided."""
 
 
 LIMITS = Limits()
+SHARE_NAMED = 0.005
+"""A smaller share of a drop, relative, is not worth a word."""
 
 
 class Finding(BaseModel):
@@ -54,6 +62,10 @@ class Finding(BaseModel):
     verdict: Verdict
     message: str = Field(alias="says")
     figures: dict[str, float] = {}
+    explains: float | None = None
+    """The relative drop that it takes on itself; None if it says nothing about a size: found, it is the whole."""
+    error: float = 0.0
+    """The standard error of `explains`."""
 
 
 def recording(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
@@ -62,17 +74,20 @@ def recording(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Findin
     if seen is None:
         return _finding("recording", [], {}, missing="nobody counted shelves, actions and joins")
     wrong, figures = list[str](), dict[str, float]()
-    for name, what, change, worst in (
-        ("shelves_a_day", "shelves a day", seen.shelves_a_day, limits.volume),
-        ("actions_a_shelf", "actions a shelf", seen.actions_a_shelf, limits.volume),
-    ):
-        if change is not None and change.before > 0:
-            figures[name] = change.after / change.before
-            both_ways = name == "shelves_a_day"
-            if not both_ways and alarm.source == "concurrent":
-                continue  # what is not recorded is missing in both teams; fewer actions are what a worse model brings
-            if figures[name] < 1 - worst or (both_ways and figures[name] > 1 / (1 - worst)):
-                wrong.append(f"{what} went from {change.before:.4g} to {change.after:.4g}")
+    if seen.actions_a_shelf is not None and seen.actions_a_shelf.before > 0:
+        # Shown only: fewer actions are what a worse model brings, and no sign that they are not recorded.
+        figures["actions_a_shelf"] = seen.actions_a_shelf.after / seen.actions_a_shelf.before
+    if seen.shelves_a_day is not None and seen.shelves_a_day.before > 0:
+        figures["shelves_a_day"] = seen.shelves_a_day.after / seen.shelves_a_day.before
+        if not 1 - limits.volume <= figures["shelves_a_day"] <= 1 / (1 - limits.volume):
+            wrong.append(f"shelves a day went from {seen.shelves_a_day.before:.4g} to {seen.shelves_a_day.after:.4g}")
+    if seen.seen_share is not None and seen.seen_share.before > 0:
+        figures["seen_share"] = seen.seen_share.after / seen.seen_share.before
+        if figures["seen_share"] < 1 - limits.seen_share:
+            wrong.append(
+                f"{seen.seen_share.after:.1%} of the shelves of a surface and layout came before somebody, it was "
+                f"{seen.seen_share.before:.1%}"
+            )
     wrong += _joins(figures, seen, limits)
     wrong += _exceeded(figures, "missing", seen.missing, 0, "{:,.0f} recorded offsets are in no file any more")
     wrong += _exceeded(figures, "refused", seen.refused, limits.refused, "{:.1%} of the records can't be read")
@@ -103,37 +118,40 @@ def _joins(figures: dict[str, float], seen: Recording, limits: Limits) -> list[s
     return wrong
 
 
-def index(_alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
+def index(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
     """Is the index behind, or does it show what was sold?"""
     seen = signs.index
     if seen is None:
         return _finding("index", [], {}, missing="nobody looked at the index's lag")
     figures = dict[str, float]()
     wrong = _exceeded(figures, "lag_seconds", seen.lag_seconds, limits.lag_seconds, "the index is {:,.0f} s behind")
-    if seen.sold_shown is not None:
-        figures["sold_shown"] = seen.sold_shown.after
-        if seen.sold_shown.rise > limits.sold_shown:
-            wrong.append(
-                f"{seen.sold_shown.after:.1%} of what is shown is not on sale, it was {seen.sold_shown.before:.1%}"
-            )
     missing = "the index's lag, or the share of sold items, was not measured"
-    unknown = seen.lag_seconds is None or seen.sold_shown is None
-    return _finding("index", wrong, figures, missing if unknown else "", "the index is up to date")
+    unknown = missing if seen.lag_seconds is None or seen.sold_shown is None else ""
+    if wrong or seen.sold_shown is None:
+        return _finding("index", wrong, figures, unknown, "the index is up to date")
+    figures["sold_shown"] = seen.sold_shown.after
+    said = f"{seen.sold_shown.after:.1%} of what is shown is not on sale, it was {seen.sold_shown.before:.1%}"
+    rise = seen.sold_shown.rise if seen.sold_shown.rise > limits.sold_shown else 0.0
+    # What was sold earns nothing; at the first places it may be twice as frequent as on the whole shelf.
+    return _share("index", alarm, Estimate(2 * rise), said, "the index is up to date", limits, figures, unknown)
 
 
-def recall(_alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
+def recall(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
     """Does the search find what is nearest, and are queries encoded by the collection's own recipe?"""
     seen = signs.recall
     if seen is None:
         return _finding("recall", [], {}, missing="nobody measured the index's recall")
     figures = dict[str, float]()
     wrong = _exceeded(figures, "mixed", seen.mixed, limits.mixed, "{:.1%} of the queries used another recipe")
-    if seen.recall is not None:
-        figures["recall"] = seen.recall.after
-        if seen.recall.rise < -limits.recall:
-            wrong.append(f"the search finds {seen.recall.after:.1%} of the nearest, it was {seen.recall.before:.1%}")
     missing = "" if seen.recall is not None and seen.mixed is not None else "recall or recipes were not measured"
-    return _finding("recall", wrong, figures, missing, "the search finds what it found before, with one recipe")
+    good = "the search finds what it found before, with one recipe"
+    if wrong or seen.recall is None:
+        return _finding("recall", wrong, figures, missing, good)
+    figures["recall"] = seen.recall.after
+    said = f"the search finds {seen.recall.after:.1%} of the nearest, it was {seen.recall.before:.1%}"
+    fall = -seen.recall.rise if seen.recall.rise < -limits.recall else 0.0
+    # What is missing is replaced by what is nearly as near: at most so much is lost.
+    return _share("recall", alarm, Estimate(fall), said, good, limits, figures, missing)
 
 
 def release(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
@@ -142,34 +160,71 @@ def release(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
         if alarm.source == "concurrent":
             return _finding("release", [], {}, good="both teams stand on the same shelves, any release hits both")
         return _finding("release", [], {}, missing="nobody told of releases")
-    wrong, figures = list[str](), dict[str, float]()
-    for each in signs.releases:
-        if _guilty(each, alarm, limits):
-            wrong.append(f"{each.kind} {each.name} went to {each.share.after:.0%} of the shelves on {each.day}")
-            figures[f"{each.kind} {each.name}"] = each.share.rise
     good = "no release between its beginning and the alarm"
     if alarm.source == "concurrent":
         good = "both teams stand on the same shelves, and no release treats them differently"
-    return _finding("release", wrong, figures, good=good)
+    suspects = [each for each in signs.releases if _suspect(each, alarm, limits)]
+    figures = {f"{each.kind} {each.name}": each.share.rise for each in suspects}
+    said = "; ".join(
+        f"{each.kind} {each.name} went to {each.share.after:.0%} of the shelves on {each.day}" for each in suspects
+    )
+    if not suspects:
+        return _finding("release", [], figures, good=good)
+    effect = largest_effect(suspects, alarm)
+    if effect is None:
+        return _finding("release", [said], figures)
+    return _share(
+        "release", alarm, effect, said, "no release explains it: side by side they differ less", limits, figures
+    )
 
 
-def _guilty(each: Release, alarm: Reading, limits: Limits) -> bool:
+def _suspect(each: Release, alarm: Reading, limits: Limits) -> bool:
     if alarm.source == "concurrent" and not each.one_sided:
         return False
     since, told = alarm.since or alarm.until, alarm.alarm or alarm.until
     if since is None or told is None or abs(each.share.rise) < limits.release_share:
         return False
-    # The beginning is an estimate: of what came before the alarm, only long before is out of the question.
-    if not since - timedelta(days=limits.release_days) <= each.day <= told:
-        return False
-    # Side by side on the same days, a difference shows whether it is the release or the day.
-    return each.beside is None or _may_explain(each.beside, alarm, limits)
+    # The beginning is an estimate: of what came before it, only long before is out of the question, and what came well
+    # after it found the drop there.
+    last = min(told, since + timedelta(days=limits.release_days // 2))
+    return since - timedelta(days=limits.release_days) <= each.day <= last
 
 
-def _may_explain(beside: Change, alarm: Reading, limits: Limits) -> bool:
-    fall = 1 - beside.after / beside.before if beside.before else 0.0
-    unsure = 2 * beside.error / abs(beside.before) if beside.before else 0.0
-    return fall + unsure >= limits.explains * (alarm.drop or 0.0)
+@dataclass(frozen=True)
+class Estimate:
+    """A relative drop and its standard error."""
+
+    value: float
+    error: float = 0.0
+
+
+def largest_effect(suspects: Sequence[Release], alarm: Reading) -> Estimate | None:
+    """What the release did that explains the most; None if that can't be said of one of them.
+
+    Not their sum: an app version and the layout that it brings are one thing, and a version is compared with all that
+    were there before it, so that the one which did it shows the whole.
+    """
+    came = [each for each in suspects if each.share.rise > 0] or suspects  # what went away is the mirror of what came
+    effects = [_effect(each, alarm) for each in came]
+    known = [each for each in effects if each is not None]
+    return max(known, key=lambda each: each.value + each.error) if len(known) == len(effects) else None
+
+
+def _effect(each: Release, alarm: Reading) -> Estimate | None:
+    """The drop of all shelves by a release: side by side, or else by the step of the days around its coming."""
+    beside = each.beside
+    if beside is not None and beside.before > 0:
+        share = each.share.rise if each.exposed is None else each.exposed
+        return Estimate(share * (1 - beside.after / beside.before), share * beside.error / beside.before)
+    falls = dict(alarm.falls)
+    around = [
+        [falls[day] for number in numbers if (day := each.day + timedelta(number)) in falls]
+        for numbers in ((-2, -1), (0, 1))
+    ]
+    if not all(around):
+        return None
+    step = sum(around[1]) / len(around[1]) - sum(around[0]) / len(around[0])
+    return Estimate(step, alarm.spread * sqrt(1 / len(around[0]) + 1 / len(around[1])))
 
 
 def traffic(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
@@ -180,10 +235,6 @@ def traffic(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
             return _finding("traffic", [], {}, good="a user counts once a day, and can't see which team an item is of")
         return _finding("traffic", [], {}, missing="nobody looked for users who behave as no person does")
     wrong, figures = list[str](), dict[str, float]()
-    if seen.drop_without is not None:
-        figures["drop_without"] = seen.drop_without
-        if alarm.drop is not None and seen.drop_without < (1 - limits.explains) * alarm.drop:
-            wrong.append(f"without suspicious users the drop is {seen.drop_without:.1%}, not {alarm.drop:.1%}")
     if seen.suspicious is not None:
         figures["suspicious"] = seen.suspicious.after
         if seen.drop_without is None and seen.suspicious.rise > limits.suspicious:
@@ -191,7 +242,13 @@ def traffic(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
                 f"{seen.suspicious.after:.1%} of the shelves are of suspicious users, it was "
                 f"{seen.suspicious.before:.1%}"
             )
-    return _finding("traffic", wrong, figures, good="suspicious users are no more than they were, or change nothing")
+    good = "suspicious users are no more than they were, or change nothing"
+    if seen.drop_without is None or alarm.drop is None:
+        return _finding("traffic", wrong, figures, good=good)
+    figures["drop_without"] = seen.drop_without
+    whole = alarm.drop if seen.drop_with is None else seen.drop_with
+    said = f"without suspicious users the drop is {seen.drop_without:.1%}, not {whole:.1%}"
+    return _share("traffic", alarm, Estimate(whole - seen.drop_without), said, good, limits, figures)
 
 
 def mix(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
@@ -207,9 +264,12 @@ def mix(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
     if not figures:
         return _finding("mix", [], {}, good="it was so from the first day: there is no other mix to compare with")
     whole, moved = figures["mix"] + figures["within"] + figures["new"], figures["mix"]
-    guilty = moved > 0 and moved >= limits.explains * max(whole, 0.0) and figures["within"] + figures["new"] < moved
-    wrong = [f"the shares of categories and surfaces explain {moved:.3g} of a drop of {whole:.3g}"] if guilty else []
-    return _finding("mix", wrong, figures, good="the drop is within categories and surfaces, or in new ones")
+    rest = max(figures["within"] + figures["new"], 0.0)
+    said = f"the shares of categories and surfaces explain {moved:.3g} of a drop of {whole:.3g}"
+    good = "the drop is within categories and surfaces, or in new ones"
+    # Observed falls are measured at the mix of the reference: no shift of it is in them.
+    share = 0.0 if alarm.falls or moved <= 0 else moved / (moved + rest)
+    return _share("mix", alarm, Estimate(share * (alarm.drop or 0.0)), said, good, limits, figures)
 
 
 def decompose(strata: tuple[Stratum, ...]) -> dict[str, float]:
@@ -239,11 +299,12 @@ def season(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Finding:
     if signs.season is None:
         return _finding("season", [], {}, missing="nobody knows what these days did in earlier years")
     expected, needed = signs.season.expected, limits.explains * (alarm.drop or 0.0)
-    wrong = [f"in earlier years these days were {expected:.1%} lower"] if expected > 0 and expected >= needed else []
     unsure = 2 * signs.season.error >= max(needed, 1e-9)
     missing = f"earlier years tell these days only to ± {2 * signs.season.error:.1%}" if unsure else ""
     good = f"in earlier years these days fell by {expected:.1%}, which is not it"
-    return _finding("season", wrong, {"expected": expected}, missing, good)
+    said = f"in earlier years these days were {expected:.1%} lower"
+    effect = Estimate(expected, signs.season.error)
+    return _share("season", alarm, effect, said, good, limits, {"expected": expected}, missing)
 
 
 Cause = Callable[[Reading, Signals, Limits], Finding]
@@ -266,6 +327,9 @@ DIAGNOSTICS: dict[str, tuple[str, ...]] = {
     "season": ("season",),
 }
 """The diagnostics that a cause rests on, as `Signals.unknown` names them: if one of them failed it is not ruled out."""
+LEVEL_CAUSES = ("release",)
+"""These moved the level for good: their share is allowed for from then on, and the reference stays what it was, so that
+a model that decays a little between one release and the next is held against its own first days."""
 PERSISTENT_CAUSES = ("recording", "index", "recall", "traffic")
 """While one of these is found, new evidence is spoilt too; the others moved the level once."""
 
@@ -273,18 +337,72 @@ PERSISTENT_CAUSES = ("recording", "index", "recall", "traffic")
 def examine_causes(
     alarm: Reading, signs: Signals, tolerate: frozenset[str], limits: Limits = LIMITS
 ) -> tuple[Finding, ...]:
-    """Every cause in order, and the model at the end: it is blamed where nothing else was found or may be it."""
+    """Every cause in order, and the model at the end: it is blamed for what is left when all others have their share.
+
+    A cause that takes a share on itself leaves the rest; that is tested again with so much allowed for, at the upper
+    end of what the causes may explain. A cause without a size (nothing is recorded, the index is behind) is the whole.
+    """
     others = [_unless_unknown(cause(alarm, signs, limits), signs) for cause in CAUSES.values()]
-    found = next((each for each in others if each.verdict == "found"), None)
+    whole = next((each for each in others if each.verdict == "found" and each.explains is None), None)
     open_ = [each.cause for each in others if each.verdict == "not known" and each.cause not in tolerate]
-    figures = {} if alarm.drop is None else {"drop": alarm.drop}
-    verdict: Verdict = "found"
-    message = f"nothing else explains it: the model is worse by about {alarm.drop or 0.0:.1%} since {alarm.since}"
-    if found is not None:
-        verdict, message = "ruled out", f"{found.cause} explains it"
-    elif open_:
-        verdict, message = "not known", f"not before it is known: {', '.join(open_)}"
-    return (*others, Finding(cause="model", verdict=verdict, message=message, figures=figures))
+    if whole is not None:
+        return (*others, _model("ruled out", f"{whole.cause} explains it", alarm.drop))
+    shared = [each for each in others if each.explains is not None and (each.explains > 0 or each.error > 0)]
+    explained = sum(max(each.explains or 0.0, 0.0) for each in shared)
+    most = explained + limits.sure * hypot(*(each.error for each in shared), 0.0)
+    drop = alarm.drop or 0.0
+    if _rest_stands(alarm, most, limits):
+        if open_:
+            return (*others, _model("not known", f"not before it is known: {', '.join(open_)}", alarm.drop))
+        return (*others, _blamed(alarm, explained))
+    largest = max(shared, key=lambda each: each.explains or 0.0)
+    if explained >= limits.explains * drop:
+        others = [each.model_copy(update={"verdict": "found"}) if each is largest else each for each in others]
+        return (*others, _model("ruled out", f"{largest.cause} explains it", alarm.drop))
+    said = f"{largest.cause} may explain {explained:.1%}, at most {most:.1%}, of {drop:.1%}"
+    return (*others, _model("not known", f"the rest is not certain: {said}", alarm.drop))
+
+
+def _blamed(alarm: Reading, explained: float) -> Finding:
+    rest = (alarm.drop or 0.0) - explained
+    beside = f", beside {explained:.1%} that other causes explain" if explained >= SHARE_NAMED else ""
+    message = f"nothing else explains it: the model is worse by about {rest:.1%} since {alarm.since}{beside}"
+    return _model("found", message, rest)
+
+
+def _rest_stands(alarm: Reading, most: float, limits: Limits) -> bool:
+    """Whether there is still an alarm if `most` of the drop is no matter of the model."""
+    if most <= 0:
+        return True
+    if alarm.retest is not None:
+        return alarm.retest(most).alarm is not None
+    return (alarm.drop or 0.0) - most > limits.explains * (alarm.drop or 0.0)
+
+
+def _model(verdict: Verdict, message: str, drop: float | None) -> Finding:
+    return Finding(cause="model", verdict=verdict, message=message, figures={} if drop is None else {"drop": drop})
+
+
+def _share(
+    cause: str,
+    alarm: Reading,
+    effect: "Estimate",
+    said: str,
+    good: str,
+    limits: Limits,
+    figures: dict[str, float],
+    missing: str = "",
+) -> Finding:
+    """A cause with a size: found if it explains much of the drop, ruled out if it explains little for certain."""
+    needed = max(limits.explains * (alarm.drop or 0.0), 1e-9)
+    figures = {**figures, "explains": effect.value}
+    sized = {"explains": effect.value, "error": effect.error}
+    if effect.value >= needed:
+        return Finding(cause=cause, verdict="found", message=said, figures=figures, **sized)
+    if missing:
+        return Finding(cause=cause, verdict="not known", message=missing, figures=figures, **sized)
+    partly = f"{said}: {effect.value:.1%} of {alarm.drop or 0.0:.1%}" if effect.value >= SHARE_NAMED else good
+    return Finding(cause=cause, verdict="ruled out", message=partly, figures=figures, **sized)
 
 
 def _unless_unknown(finding: Finding, signs: Signals) -> Finding:

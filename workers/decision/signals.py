@@ -35,6 +35,9 @@ class Recording(_Value):
 
     shelves_a_day: Change | None = None
     actions_a_shelf: Change | None = Field(None, description="Clicks, likes and purchases for each shelf.")
+    seen_share: Change | None = Field(
+        None, description="Share of shelves that came before somebody, of the surface and layout where it fell most."
+    )
     joined: Change | None = Field(None, description="Share of actions whose shelf is known.")
     outside: Change | None = Field(None, description="Of these, the share outside their shelf's window.")
     missing: int | None = Field(None, description="Offsets of these days that were recorded and are in no file.")
@@ -66,8 +69,9 @@ class Release(_Value):
     share: Change = Field(description="Share of shelves that had it.")
     beside: Change | None = Field(
         None,
-        description="The measure on the same days: `before` without it, `after` with it; None: never side by side.",
+        description="The measure on the same days: `before` without it, `after` with it or a later one. None: no day.",
     )
+    exposed: float | None = Field(None, description="Share of shelves from its day on that had it or a later one.")
     one_sided: bool = Field(False, description="Interleaved shelves: it treats the teams differently.")
 
 
@@ -76,6 +80,7 @@ class Traffic(_Value):
 
     suspicious: Change | None = Field(None, description="Share of shelves of users who behave as no person does.")
     drop_without: float | None = Field(None, description="The relative drop once those users are left out.")
+    drop_with: float | None = Field(None, description="The same drop with them, on the same days.")
 
 
 class Stratum(_Value):

@@ -15,7 +15,7 @@ from workers.decision.evidence_units import DCG, EVIDENCE
 from workers.decision.retrain_policy import RetrainPolicy
 from workers.decision.root_causes import LIMITS
 from workers.decision.seasonality import season
-from workers.decision.signals import Change, Index, Recall, Recording, Signals
+from workers.decision.signals import Change, Index, Recall, Recording, Release, Signals
 from workers.evaluation.attribution_rate import attribution
 from workers.evaluation.day_statistics import of_model
 from workers.evaluation.reader import read_shelves
@@ -54,10 +54,10 @@ class SignalCollector:
         if around is None:
             return known
         guard = DiagnosticsGuard()
-        found = self._from_shelves(guard, around)
+        measure = _measure(alarm)
+        found = self._from_shelves(guard, around, measure)
         quality = self.index_quality(promoted or closed[0])
         mixed = found.pop("mixed")
-        measure = _measure(alarm)
         found |= {
             "recall": Recall(recall=quality.recall, mixed=mixed),
             "season": guard.measure(
@@ -69,7 +69,7 @@ class SignalCollector:
         }
         return known.model_copy(update=found)
 
-    def _from_shelves(self, guard: DiagnosticsGuard, around: ComparisonDays) -> dict[str, Any]:
+    def _from_shelves(self, guard: DiagnosticsGuard, around: ComparisonDays, measure: str) -> dict[str, Any]:
         """What the shelves of the days before and after say, and what surrounds their recording."""
         both = guard.measure("shelves", lambda: (self._some_shelves(*around.before), self._some_shelves(*around.after)))
         lag = guard.measure("index_lag", self.kafka.index_lag_seconds)
@@ -84,7 +84,7 @@ class SignalCollector:
             "recording": self._recording(guard, around, volumes or Recording()),
             "index": Index(lag_seconds=lag, sold_shown=sold),
             "mixed": guard.measure("other_models", lambda: self._mixed(after)),
-            "releases": guard.measure("releases", lambda: shelf_signals.releases(own[0], self._since_turn(around))),
+            "releases": guard.measure("releases", lambda: self._releases(own[0], around, measure)),
             "traffic": guard.measure("traffic", lambda: shelf_signals.traffic(*own)),
         }
 
@@ -116,6 +116,9 @@ class SignalCollector:
     def _mixed(self, after: Shelves) -> float | None:
         """The share of shelves that were ranked by another model than the one that is live."""
         return 1 - len(of_model(after, self.live.model)) / len(after) if len(after) else None
+
+    def _releases(self, before: Shelves, around: ComparisonDays, measure: str) -> tuple[Release, ...]:
+        return shelf_signals.releases(before, self._since_turn(around), measure=measure)
 
     def _since_turn(self, around: ComparisonDays) -> Shelves:
         return of_model(self._shelves(around.release_from, around.after[1]), self.live.model)

@@ -66,7 +66,7 @@ def recorded(**changed: Any) -> dict[str, Recording]:
 SHOWS: list[tuple[str, dict[str, Any]]] = [
     ("recording", recorded(shelves_a_day=Change(before=10_000, after=6_000))),
     ("recording", recorded(shelves_a_day=Change(before=10_000, after=15_000))),
-    ("recording", recorded(actions_a_shelf=Change(before=0.2, after=0.1))),
+    ("recording", recorded(seen_share=Change(before=0.96, after=0.8))),
     ("recording", recorded(joined=Change(before=0.99, after=0.95))),
     ("recording", recorded(sample_ratio_p=1e-5)),
     ("recording", recorded(unread=5_000_000)),

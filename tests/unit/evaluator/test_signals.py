@@ -117,7 +117,7 @@ def test_a_diagnostic_of_the_shelves_that_fails(
 ) -> None:
     """All others are measured."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **_named: object) -> None:
         raise IndexError("index 0 is out of bounds for axis 0 with size 0")
 
     monkeypatch.setattr(f"workers.decision.shelf_signals.{function}", fail)
