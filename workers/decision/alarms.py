@@ -1,13 +1,14 @@
 """What the evidence says today, source by source: how strongly, since when, how large the drop looks."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
 import numpy as np
 
-from workers.decision import baseline
+from workers.decision import anchor_lead, baseline
 from workers.decision.e_detector import BETS, Run, log_factors, run
 from workers.decision.evidence_store import Day, Floats
 from workers.decision.evidence_units import DCG, LEAD, NDCG
@@ -34,7 +35,8 @@ class Reading:
     until: date | None = None
     """The last day of evidence."""
     drop: float | None = None
-    """Relative, since then. It was picked for being large: the truth is likely smaller."""
+    """Relative, since then. It was picked for being large: the truth is likely smaller. Concurrent: of the credit in
+    direct competition, which is more than the measure falls (5 % is told as 7 to 12 %)."""
     error: float | None = None
     """Its standard error, which leaves that picking out of account."""
     strata: tuple[Stratum, ...] | None = None
@@ -48,19 +50,84 @@ class Reading:
     """Observed: the same days if so much of the reference's level, relative, is no matter of the model."""
 
 
-def concurrent_reading(days: Sequence[Day], rules: RetrainPolicy) -> Reading:
-    """Live against the anchor on the same shelves; days in order, of one live model, at least one."""
-    factors = [log_factors(day.of(LEAD), rules.margin, BETS) if len(day.codes) else None for day in days]
-    found = run(factors, rules.run_length_days)
-    reading = _reading(days, found, LEAD)
-    if found.alarm_index is None or found.change_index is None:
+def concurrent_reading(days: Sequence[Day], rules: RetrainPolicy, used: date | None = None) -> Reading:
+    """Live against its anchors on the same shelves; days in order, of one live model, at least one.
+
+    One detector for each anchor, whose sum is an e-detector: of a day with several anchors each adds its part. Days up
+    to `used` are not tested any more, and still teach the anchor's lead. The anchor that speaks the loudest is told.
+    """
+    anchors = Counter(day.day for day in days if len(day.codes))
+    tests = [
+        _against_anchor([day for day in days if day.anchor == anchor], rules, used, anchors)
+        for anchor in sorted({day.anchor for day in days})
+    ]
+    tested = sorted({day for test in tests for day in test.dates})
+    if not tested:
+        return Reading("concurrent", LEAD, days[-1].model, until=days[-1].day, missing="a new day to test")
+    levels = np.sum([test.levels(tested) for test in tests], axis=0)
+    loudest = max(tests, key=lambda test: test.run.e_values[-1] if test.dates else -1.0)
+    over = np.flatnonzero(levels >= rules.run_length_days)
+    units = [day for test in tests for day in test.days]
+    reading = Reading(
+        "concurrent",
+        LEAD,
+        days[-1].model,
+        float(levels[-1]),
+        len(tested),
+        sum(len(day.codes) for day in units),
+        until=max(day.day for day in days),
+    )
+    if not len(over) or loudest.run.change_index is None:
         return reading
-    worse = np.concatenate([day.of(LEAD) for day in days[found.change_index :]])
-    lead, error = float(worse.mean()) - rules.margin, float(worse.std() / np.sqrt(len(worse)))
+    return _lost_credit(replace(reading, alarm=tested[int(over[0])]), loudest)
+
+
+@dataclass(frozen=True)
+class _AnchorTest:
+    """The tested days of one anchor."""
+
+    days: list[Day]
+    run: Run
+    lead: float
+    """What a drop is measured from: the anchor's lead in the first days, or the margin of the policy."""
+
+    @property
+    def dates(self) -> list[date]:
+        """Of the tested days."""
+        return [day.day for day in self.days]
+
+    def levels(self, dates: Sequence[date]) -> Floats:
+        """The e-value on each of these days: on one without the anchor it is as it was."""
+        known, level, found = dict(zip(self.dates, self.run.e_values, strict=True)), 0.0, []
+        for each in dates:
+            level = known.get(each, level)
+            found.append(level)
+        return np.array(found)
+
+
+def _against_anchor(
+    days: Sequence[Day], rules: RetrainPolicy, used: date | None, anchors: Mapping[date, int]
+) -> _AnchorTest:
+    margins = anchor_lead.margins(days, rules.margin)
+    pairs = [(day, margin) for day, margin in zip(days, margins, strict=True) if used is None or day.day > used]
+    factors = [log_factors(day.of(LEAD), margin, BETS) if len(day.codes) else None for day, margin in pairs]
+    shares = [1.0 / max(anchors.get(day.day, 1), 1) for day, _ in pairs]
+    learnt = anchor_lead.learnt_lead(days)
+    lead = rules.margin if learnt is None else min(rules.margin, learnt)
+    return _AnchorTest([day for day, _ in pairs], run(factors, rules.run_length_days, shares), lead)
+
+
+def _lost_credit(reading: Reading, test: _AnchorTest) -> Reading:
+    """The drop: of the credit that live earns for each of the anchor's, in direct competition on the same shelves."""
+    begun = test.run.change_index or 0
+    worse = np.concatenate([day.of(LEAD) for day in test.days[begun:]])
+    lead, error = float(worse.mean()), float(worse.std() / np.sqrt(len(worse)))
     # The anchor has (1 + lead) / 2 of the credit and live the rest: live earns (1 - lead) / (1 + lead) of the anchor's.
-    drop, slope = 2 * lead / (1 + lead), 2 / (1 + lead) ** 2
-    strata = _strata(days[: found.change_index], days[found.change_index :], LEAD, sign=-1.0)
-    return replace(reading, drop=drop, error=error * slope, strata=strata)
+    ratio = (1 - lead) / (1 + lead) * (1 + test.lead) / (1 - test.lead)
+    slope = 2 / (1 + lead) ** 2 * (1 + test.lead) / (1 - test.lead)
+    strata = _strata(test.days[:begun], test.days[begun:], LEAD, sign=-1.0)
+    since = test.days[begun].day
+    return replace(reading, since=since, drop=1 - ratio, error=error * slope, strata=strata)
 
 
 def observed_reading(

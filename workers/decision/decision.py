@@ -205,7 +205,10 @@ def _partly(findings: Sequence[Finding]) -> bool:
 def _what(alarm: Reading) -> str:
     drop = "" if alarm.drop is None else f" by about {alarm.drop:.1%}"
     if alarm.source == "concurrent":
-        return f"the live model earns less than the anchor{drop} since {alarm.since} (strong evidence)"
+        return (
+            f"the live model's credit in direct competition with the anchor fell{drop} since {alarm.since} (strong "
+            "evidence; measures fall by less)"
+        )
     return f"{alarm.measure} fell{drop} since {alarm.since} (weak evidence: nothing was randomised)"
 
 
@@ -275,7 +278,8 @@ def blocking_rules(
     if by_hand:
         return tuple(blocks)
     if alarm is not None and (alarm.drop is None or alarm.drop < rules.least_effect):
-        blocks.append(f"least effect: a drop of {alarm.drop or 0.0:.1%} is below {rules.least_effect:.1%}")
+        what = "credit in direct competition" if alarm.source == "concurrent" else alarm.measure
+        blocks.append(f"least effect: a drop of {alarm.drop or 0.0:.1%} in {what} is below {rules.least_effect:.1%}")
     blocks += _too_soon(state, signs, now, rules)
     frozen = rules.frozen_on(now.date())
     if frozen is not None:

@@ -137,18 +137,17 @@ def source_readings(store: Store, state: State, model: str | None, rules: Retrai
     """What each source says of a model's evidence that is not used up, the stronger first."""
     if model is None:
         return []
-    lead = _left(store.days("concurrent", model), state.restart.get("concurrent"))
-    level = store.days("observed", model)
-    used, allowed = state.restart.get("observed"), state.allowed.get("observed", 0.0)
+    lead, level = store.days("concurrent", model), store.days("observed", model)
+    allowed = state.allowed.get("observed", 0.0)
     none = "no matured day yet"
     return [
-        concurrent_reading(lead, rules) if lead else Reading("concurrent", LEAD, model, missing=none),
-        observed_reading(level, rules, used, allowed) if level else Reading("observed", DCG, model, missing=none),
+        concurrent_reading(lead, rules, state.restart.get("concurrent"))
+        if lead
+        else Reading("concurrent", LEAD, model, missing=none),
+        observed_reading(level, rules, state.restart.get("observed"), allowed)
+        if level
+        else Reading("observed", DCG, model, missing=none),
     ]
-
-
-def _left(days: list[Day], used: date | None) -> list[Day]:
-    return [day for day in days if used is None or day.day > used]
 
 
 def last_result(store: Store) -> RoundResult | None:

@@ -59,9 +59,13 @@ class Detector:
         """Before any day."""
         return cls((-np.inf,) * len(bets))
 
-    def after(self, factors: Floats) -> "Detector":
-        """One day later, given `log_factors` of it: M = L (M + 1) for each bet (step 3 above)."""
-        return Detector(tuple(float(each) for each in factors + np.logaddexp(0.0, self.log_m)), self.days + 1)
+    def after(self, factors: Floats, share: float = 1.0) -> "Detector":
+        """One day later, given `log_factors` of it: M = L (M + share) for each bet (step 3 above).
+
+        Several detectors side by side share the 1 of a day that is added: their sum is an e-detector again.
+        """
+        begun = np.logaddexp(np.log(share), self.log_m)
+        return Detector(tuple(float(each) for each in factors + begun), self.days + 1)
 
     @property
     def e_value(self) -> float:
@@ -82,16 +86,16 @@ class Run:
     """Index of the day from which the units speak the loudest: the likely change. None without days."""
 
 
-def run(factors: Sequence[Floats | None], run_length: float) -> Run:
+def run(factors: Sequence[Floats | None], run_length: float, shares: Sequence[float] | None = None) -> Run:
     """Follow days in order, each given by its `log_factors`, None where it has no units.
 
-    `run_length`, in days, is what M is held against.
+    `run_length`, in days, is what M is held against; `shares` is of each day what is added, 1 if it is not given.
     """
     state: Detector | None = None
     levels: list[float] = []
-    for each in factors:
+    for number, each in enumerate(factors):
         if each is not None:
-            state = (state or Detector.fresh(each)).after(each)
+            state = (state or Detector.fresh(each)).after(each, 1.0 if shares is None else shares[number])
         levels.append(state.e_value if state else 0.0)
     if state is None:
         return Run(tuple(levels), None, None)

@@ -38,11 +38,17 @@ class RetrainPolicy(BaseModel):
         0.0,
         gt=-0.5,
         lt=0.5,
-        description="Concurrent: the anchor's lead in credit, (anchor - live) / both, up to which live is not worse.",
+        description="Concurrent: the anchor's lead in credit, (anchor - live) / both, up to which live is not worse; "
+        "less if the first days after promotion showed that live was ahead.",
     )
     settle_days: int = Field(3, ge=0, description="Days after promotion that are no reference: people try what is new.")
     reference_days: int = Field(28, ge=7, description="Observed: matured days that make the reference.")
-    least_effect: float = Field(0.02, ge=0, lt=1, description="A relative drop below this asks for nothing.")
+    least_effect: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="A relative drop below this asks for nothing; concurrent: of credit in direct competition.",
+    )
     cool_down_days: float = Field(14.0, ge=0, description="After a request, or a promotion.")
     in_flight_days: float = Field(60.0, gt=0, description="A request that no promotion followed counts as lost.")
     monthly_budget: int = Field(2, ge=0, description="Requests in any 30 days.")

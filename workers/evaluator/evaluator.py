@@ -40,7 +40,7 @@ from workers.evaluator.diagnostics_guard import reason_of
 from workers.evaluator.folder_snapshot import Snapshot
 from workers.evaluator.index_quality import IndexQualityMonitor
 from workers.evaluator.kafka import KafkaStatus
-from workers.evaluator.live_model import LiveModel, find_live_model
+from workers.evaluator.live_model import AliasHistory, LiveModel, find_live_model
 from workers.evaluator.report_publisher import ReportPublisher
 from workers.interactions.reach import Reach, reach
 from workers.reports.build import Clock, build
@@ -68,6 +68,7 @@ class Evaluator:
         self._kept = DayStatsCache(folder, scope.config, WINDOWS)
         self._reports, self._broker = ReportPublisher(settings), KafkaStatus(settings)
         self._stands = IndexQualityMonitor(settings, json.loads(store.note(_RECALLS) or "{}"))
+        self._alias = AliasHistory(settings, store)
         self._looked: date | None = None
         self._committed: dict[int, int] = {}
         self._ignored: tuple[str, ...] = ()
@@ -86,7 +87,8 @@ class Evaluator:
             _log.warning("days_ignored", why=told.ignored_message() or "none any more")
         metrics.IGNORED.set(len(told.ignored))
         newest = told.until
-        found = find_live_model(self._folder, newest.date() - 90 * _DAY, newest.date() + _DAY)
+        facts = self._alias.look(datetime.now(UTC))
+        found = find_live_model(self._folder, newest.date() - 90 * _DAY, newest.date() + _DAY, facts)
         if found is None:
             return None
         report = self._measure(now, newest, found)

@@ -129,7 +129,8 @@ def _alarm(summary: SourceSummary) -> str:
     if summary.alarm is None:
         return ""
     error = "" if summary.error is None else f" (standard error {summary.error:.1%})"
-    drop = "" if summary.drop is None else f"; it fell by about {summary.drop:.1%}{error}, probably less"
+    what = "credit in direct competition" if summary.source == "concurrent" else "it"
+    drop = "" if summary.drop is None else f"; {what} fell by about {summary.drop:.1%}{error}, probably less"
     return f"alarm on {summary.alarm}, probably since {summary.since}{drop}"
 
 
