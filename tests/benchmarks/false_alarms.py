@@ -13,7 +13,8 @@ from workers.decision.retrain_policy import RetrainPolicy
 from . import observed_days as seen
 from .bench import Bench
 from .report import Figure
-from .streams_of_days import Detectors, Sites, checked, units_a_day
+from .streams_of_days import Sites, checked, units_a_day
+from .unequal_anchors import LearningDetectors
 
 PART = "k"
 SHARE = 0.1
@@ -39,9 +40,12 @@ class Measured:
         return float((self.runs < days).mean())
 
 
-def run_lengths(bench: Bench, sites: int, days: int, length: float, *, shock: float = 0.0, seed: int = 11) -> Measured:
-    """Follow sites where live is as good as the anchor until each has had an alarm, at most so many days."""
-    market, detectors = Sites(sites, units_a_day(SHARE), seed, shock=shock), Detectors.fresh(sites)
+def run_lengths(
+    bench: Bench, sites: int, days: int, length: float, *, shock: float = 0.0, worse: float = 0.0, seed: int = 11
+) -> Measured:
+    """Follow sites where live stays as good as it was until each has had an alarm, at most so many days."""
+    market = Sites(sites, units_a_day(SHARE), seed, shock=shock, worse=worse)
+    detectors = LearningDetectors(sites)
     runs = np.full(sites, days)
     for number in range(days):
         alarmed = (detectors.after(market.day(number)) >= length) & (runs == days)
@@ -79,6 +83,11 @@ def measure(bench: Bench) -> list[Figure]:
         note = f"cut at {days // 2} days; 95 % {hit.interval[0]:.0f}–{hit.interval[1]:.0f}; not assumed, so no aim"
         name = f"concurrent: mean days, the anchor's share of a day shaken by ± {shock:.0%}"
         figures.append(Figure(PART, name, "days", (float(hit.runs.mean()),), note=note))
+    for worse in (0.05, 0.09):
+        hit = run_lengths(bench, bench.pick(300, 60), days, length, worse=worse, seed=13)
+        note = f"cut at {days} days; 95 % {hit.interval[0]:.0f}–{hit.interval[1]:.0f}"
+        name = f"concurrent: mean days, the anchor {worse:.0%} worse than live from the start"
+        figures.append(Figure(PART, name, "days", (float(hit.runs.mean()),), length, note))
     return [*figures, *_observed(bench)]
 
 

@@ -1,6 +1,7 @@
 """(l) How soon a real drop is found: days from the drop to the alarm, beside a test of a length fixed beforehand."""
 
 import math
+from collections import Counter
 from statistics import NormalDist
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from workers.decision.retrain_policy import RetrainPolicy
 
 from . import observed_days as seen
+from . import weekly_releases as weekly
 from .bench import Bench
 from .report import Figure
 from .streams_of_days import VALUES, Detectors, chances, units_a_day
+from .unequal_anchors import LearningDetectors
 
 PART = "l"
 DROPS = (0.02, 0.05, 0.09)
@@ -82,7 +85,45 @@ def measure(bench: Bench) -> list[Figure]:
             )
             name = f"concurrent: drop of {drop:.0%}, {share:.0%} of the shelves interleaved, median delay"
             figures.append(Figure(PART, name, "days", (float(min(cut[0], 1e9)),), note=note))
-    return [*figures, *_observed(bench)]
+    return [*figures, *_unequal(bench, length), *_observed(bench), *_weekly(bench)]
+
+
+def unequal_delays(sites: int, worse: float, decay: float, length: float, days: int = 400) -> NDArray[np.float64]:
+    """Days until a decay is found against an anchor that earned `worse` less than live when it was promoted."""
+    draws, detectors, units = np.random.default_rng(5), LearningDetectors(sites), units_a_day(0.1)
+    found, early = np.full(sites, np.inf), np.zeros(sites, bool)
+    before, after = chances((1 - worse) / (2 - worse)), chances((1 - worse) / (2 - worse - decay))
+    for day in range(CLEAN + days):
+        level = detectors.after(draws.multinomial(draws.poisson(units, sites), before if day < CLEAN else after))
+        early |= (level >= length) & (day < CLEAN)
+        found = np.where((level >= length) & np.isinf(found), day - CLEAN + 1, found)
+    return found[~early]
+
+
+def _unequal(bench: Bench, length: float) -> list[Figure]:
+    figures, sites = [], bench.pick(2_000, 200)
+    for worse in (0.0, 0.05, 0.09):
+        for decay in (0.05, 0.09):
+            found = unequal_delays(sites, worse, decay, length)
+            cut = np.quantile(found, [0.5, 0.8], method="higher")
+            note = f"80 % within {_days(cut[1])}; within 400 days {np.isfinite(found).mean():.3f} of {sites} sites"
+            name = f"concurrent: anchor {worse:.0%} worse, decay of {decay:.0%}, 10% interleaved, median delay"
+            bench.say(f"(l) {name}: {_days(cut[0])}; {note}")
+            figures.append(Figure(PART, name, "days", (float(min(cut[0], 1e9)),), note=note))
+    return figures
+
+
+def _weekly(bench: Bench) -> list[Figure]:
+    figures, sites = [], bench.pick(25, 4)
+    for drop, release in ((0.09, 0.0), (0.25, 0.0), (0.35, 0.0), (0.5, 0.0), (0.0, 0.09), (0.0, 0.25), (0.0, 0.0)):
+        told = [weekly.follow(weekly.Site(seed, drop, release)) for seed in range(sites)]
+        asked = sum(each.asked is not None for each in told) / sites
+        causes = Counter(each.cause for each in told).most_common()
+        name = f"observed, weekly releases: model {drop:.0%} worse, a release {release:.0%}: requests"
+        bench.say(f"(l) {name} {asked:.2f}; {causes}")
+        note = f"within {weekly.AFTER} days, {sites} sites; " + ", ".join(f"{each} {count}" for each, count in causes)
+        figures.append(Figure(PART, name, "share", (asked,), note=note))
+    return figures
 
 
 def _observed(bench: Bench) -> list[Figure]:

@@ -73,7 +73,7 @@ def checked() -> None:
 class Sites:
     """Sites where live is as good as the anchor and much else goes on; one row a site, one step a day."""
 
-    def __init__(self, sites: int, units: int, seed: int, *, shock: float = 0.0) -> None:
+    def __init__(self, sites: int, units: int, seed: int, *, shock: float = 0.0, worse: float = 0.0) -> None:
         self._draws = np.random.default_rng(seed)
         self._sites, self._units, self._shock = sites, units, shock
         users = 3_000
@@ -82,6 +82,8 @@ class Sites:
         self._group = np.arange(users) % 2
         self._weights = weights / weights.sum()
         self._tastes = self._centred(self._draws.normal(0.0, 0.15, (sites, users)).astype(np.float32))
+        # An anchor that earns so much less than live gets so much less than half of the credit.
+        self._tastes += np.float32((1 - worse) / (2 - worse) - 0.5)
         # Each site has its own calendar: two holidays a year, campaigns of bots, a mix that moves, a new layout.
         self._offset = self._draws.integers(0, 365, sites)
         self._bots_from = self._draws.integers(0, 120, sites)
