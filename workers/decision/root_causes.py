@@ -356,7 +356,7 @@ def examine_causes(
             return (*others, _model("not known", f"not before it is known: {', '.join(open_)}", alarm.drop))
         return (*others, _blamed(alarm, explained))
     largest = max(shared, key=lambda each: each.explains or 0.0)
-    if explained >= limits.explains * drop:
+    if explained >= max(limits.explains * drop, most - explained):
         others = [each.model_copy(update={"verdict": "found"}) if each is largest else each for each in others]
         return (*others, _model("ruled out", f"{largest.cause} explains it", alarm.drop))
     said = f"{largest.cause} may explain {explained:.1%}, at most {most:.1%}, of {drop:.1%}"
@@ -397,7 +397,8 @@ def _share(
     needed = max(limits.explains * (alarm.drop or 0.0), 1e-9)
     figures = {**figures, "explains": effect.value}
     sized = {"explains": effect.value, "error": effect.error}
-    if effect.value >= needed:
+    # A large share that may as well be nothing is not found: the rest is tested again when more days are there.
+    if effect.value >= max(needed, limits.sure * effect.error):
         return Finding(cause=cause, verdict="found", message=said, figures=figures, **sized)
     if missing:
         return Finding(cause=cause, verdict="not known", message=missing, figures=figures, **sized)
