@@ -34,7 +34,9 @@ def write(folder: Path, shelves: int, days: int, users: int, seed: int = 1) -> N
         whole = pl.concat([_whole(table) for table in tables]).with_columns(
             partition=pl.lit(0, pl.Int32), offset=pl.int_range(offset, offset + height), recorded_at=pl.col("at")
         )
-        pq.write_table(whole.select(COLUMNS.names).to_arrow().cast(COLUMNS), path, compression="zstd")
+        pq.write_table(
+            whole.select(COLUMNS.names).to_arrow().cast(COLUMNS), path, compression="zstd", row_group_size=100_000
+        )
         offset += height
 
 

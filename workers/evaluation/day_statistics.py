@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import reduce
+from operator import add
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
@@ -16,7 +18,10 @@ from workers.evaluation.reader import Days
 from workers.evaluation.shelf_statistics import curve_values, more_values, place_values, shelf_values
 from workers.evaluation.shelves import DRAWN, Floats, Shelves
 from workers.evaluation.slices import Cells, cells
+from workers.interactions.scan import restarted
 
+_MOST_RECORDS = 1_000_000
+"""Records of all days that are read; with more of them the days are read in parts."""
 _READERS = 2
 """Days that are worked on at once: reading one, adding up another."""
 
@@ -55,11 +60,16 @@ def folder_stats(
 ) -> Iterator[tuple[date, DayStats]]:
     """What is kept of each day of a folder, or of those `wanted`, in order; of the shelves of `model`, or of all.
 
-    Never more than two days' shelves are in memory.
+    Where records are few their actions are read once for all days, and no more than two days' shelves are in memory.
+    Where they are many each day is read in parts: the figures are the same to the last bit, the memory is bounded.
     """
     every = list(days.each() if wanted is None else wanted)
     # The readers fill the cores: threads of BLAS beside them wait for each other, and take half as much time again.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_READERS) as pool:
+        if days.records() > _MOST_RECORDS:
+            yield from ((day, _of_large_day(pool, days, day, choice, model)) for day in every)
+            return
+        _ = days.actions, days.repeated  # read here, not by two threads at once
         waiting = [pool.submit(_of_day, days, day, choice, model) for day in every[:_READERS]]
         for number, day in enumerate(every):
             yield day, waiting.pop(0).result()
@@ -68,8 +78,20 @@ def folder_stats(
 
 
 def _of_day(days: Days, day: date, choice: EvaluationConfig, model: str | None) -> DayStats:
-    shelves = days.read(day)
+    return _of_shelves(days.read(day), choice, model)
+
+
+def _of_shelves(shelves: Shelves, choice: EvaluationConfig, model: str | None) -> DayStats:
     return stats(shelves if model is None else of_model(shelves, model), choice)
+
+
+def _of_large_day(pool: Executor, days: Days, day: date, choice: EvaluationConfig, model: str | None) -> DayStats:
+    """A day in parts, begun anew where files were merged while it was read."""
+
+    def of_part(read: Callable[[], Shelves]) -> DayStats:
+        return _of_shelves(read(), choice, model)
+
+    return restarted(lambda: reduce(add, pool.map(of_part, days.parts(day)), DayStats()))
 
 
 def of_model(shelves: Shelves, model: str) -> Shelves:

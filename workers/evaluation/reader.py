@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from workers.evaluation.actions import Actions, read_actions
+from workers.evaluation.actions import Actions, read_actions, read_actions_of
 from workers.evaluation.attribution import attribute_actions
 from workers.evaluation.deduplication import first_occurrences, record_numbers
 from workers.evaluation.hashing import hash64, mix
@@ -26,9 +28,11 @@ from workers.evaluation.shelves import (
     Shelves,
     Windows,
     any_in_row,
+    day_of,
     make_shelves,
 )
 from workers.evaluation.unknown_words import count_unknown
+from workers.interactions.portions import count_rows, portions
 from workers.interactions.scan import collect, scan
 
 _WORDS = ("surface", "layout", "model", "anchor", "policy", "variant", "app_version")
@@ -47,6 +51,7 @@ _HEADS = (
 )
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
+_ROWS_AT_ONCE = 50_000
 _MAX_POSITION = 32_767
 """What 16 bits hold; a later schema may allow longer shelves, of which the rest counts as the last place."""
 
@@ -71,8 +76,6 @@ class Days:
     until: date
     windows: Windows
     reports_seen: bool
-    actions: Actions
-    repeated: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -84,8 +87,22 @@ class Days:
         folder has any `seen` at all.
         """
         reports = has_seen(folder) if reports_seen is None else reports_seen
-        actions = read_actions(folder, since, until, windows)
-        return cls(folder, since, until, windows, reports, actions, _repeated(folder, since, until))
+        return cls(folder, since, until, windows, reports)
+
+    @cached_property
+    def actions(self) -> Actions:
+        """What people did on shelves of these days, all of it in memory."""
+        return read_actions(self.folder, self.since, self.until, self.windows)
+
+    @cached_property
+    def repeated(self) -> NDArray[np.int64]:
+        """The records of shelves that another record of the same request id came before."""
+        return _repeated(self.folder, self.since, self.until)
+
+    def records(self) -> int:
+        """How many records are read for these days, those of their actions included."""
+        last = (self.until - self.since + self.windows.longest).days + 3
+        return count_rows(self.folder, [self.since + number * _DAY for number in range(-2, last)])
 
     def each(self) -> list[date]:
         """The days, oldest first, whether there is anything of them or not."""
@@ -97,10 +114,29 @@ class Days:
         table = collect(lambda: scan(self.folder, day, day + _DAY, names).filter(pl.col("event") == "shelf"))
         table = table.filter(~np.isin(record_numbers(table), self.repeated)).sort("at", "request_id")
         requests = hash64(table["request_id"])
-        shelves = attribute_actions(_shelves(table, requests), requests, self.actions, self.windows)
+        return self._joined(table, requests, self.actions)
+
+    def _joined(self, table: pl.DataFrame, requests: Hashes, actions: Actions) -> Shelves:
+        shelves = attribute_actions(_shelves(table, requests), requests, actions, self.windows)
         if self.reports_seen:
             return shelves
         return replace(shelves, seen=shelves.shown, visible=any_in_row(shelves.shown))
+
+    def parts(self, day: date) -> Sequence[Callable[[], Shelves]]:
+        """The shelves of a day in parts, each read when it is called, by several threads at once; together as `read`.
+
+        A part takes some 150 MB; what is held for all of them 0.2 kB a shelf of the day. Raises where files are merged
+        meanwhile: see `portions`.
+        """
+        requests, repeated = _requests(self.folder, day)
+        actions = read_actions_of(self.folder, day, requests, self.windows)
+
+        def read(portion: pl.LazyFrame) -> Shelves:
+            table = portion.filter(pl.col("event") == "shelf").collect()
+            table = table.filter(~np.isin(record_numbers(table), repeated))
+            return self._joined(table, hash64(table["request_id"]), actions)
+
+        return [partial(read, each) for each in portions(self.folder, [day], ("event", *_HEADS), _ROWS_AT_ONCE)]
 
 
 def concatenate(parts: list[Shelves]) -> Shelves:
@@ -141,6 +177,19 @@ def _widened(values: NDArray[Any], width: int) -> NDArray[Any]:
 def has_seen(folder: Path) -> bool:
     """Whether anything recorded here says what was seen: a shop that does not report it has no such record at all."""
     return collect(lambda: scan(folder, columns=("event",)).filter(pl.col("event") == "seen").head(1)).height > 0
+
+
+def _requests(folder: Path, day: date) -> tuple[Hashes, NDArray[np.int64]]:
+    """The request ids of a day's shelves, sorted, and its records that another one of the same id came before."""
+    ids, days, records = [np.zeros(0, np.uint64)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    around = [day - _DAY, day, day + _DAY]
+    for each in portions(folder, around, ("event", "request_id", "at", "partition", "offset"), 5 * _ROWS_AT_ONCE):
+        table = each.filter(pl.col("event") == "shelf").collect()
+        ids.append(hash64(table["request_id"]))
+        days.append((table["at"].dt.epoch("us").to_numpy() // _DAY_US).astype(np.int32))
+        records.append(record_numbers(table))
+    every, when, which = np.concatenate(ids), np.concatenate(days), np.concatenate(records)
+    return np.unique(every[when == day_of(day)]), which[~first_occurrences(every, when, which)]
 
 
 def _repeated(folder: Path, since: date, until: date) -> NDArray[np.int64]:

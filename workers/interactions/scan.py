@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
@@ -13,6 +14,8 @@ from workers.interactions.schema import COLUMNS
 
 _TRIES = stop_after_attempt(8)
 _PAUSE = wait_fixed(0.05)  # seconds; a folder is exchanged for its merged one in well under a millisecond
+
+T = TypeVar("T")
 
 
 def scan(
@@ -44,8 +47,13 @@ def collect(make: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
     >>> collect(lambda: scan(Path("/nowhere"), columns=["event"]).filter(pl.col("event") == "click")).height
     0
     """
+    return restarted(lambda: make().collect())
+
+
+def restarted(read: Callable[[], T]) -> T:
+    """What `read` gives, which lists files and opens them: begun anew where files were merged in between."""
     retrying = Retrying(stop=_TRIES, wait=_PAUSE, retry=retry_if_exception(_is_merged_file), reraise=True)
-    return retrying(lambda: make().collect())
+    return retrying(read)
 
 
 def _is_merged_file(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluated import Placed, equal, placed, write
+from workers.evaluation import actions, day_statistics, reader
 from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.day_statistics import day_stats, folder_stats, stats
 from workers.evaluation.exact_sums import DayStats, Key, bootstrap_sums, merge_days, to_fixed_point
@@ -177,6 +178,31 @@ def test_sums_that_do_not_fit_are_refused() -> None:
     day = DayStats({Key("shelf", "all"): np.full((2, 1), 1 << 62)})
     with pytest.raises(OverflowError, match="8,589,934,592"):
         merge_days([day, day])
+
+
+def repeated(table: pl.DataFrame) -> pl.DataFrame:
+    """Besides each record once more a minute later, and all clicks with one and the same event id."""
+    table = table.with_columns(
+        event_id=pl.when(pl.col("event") == "click").then(pl.lit("e-1")).otherwise(pl.col("event_id"))
+    )
+    later = pl.col("at") + timedelta(minutes=1)
+    return pl.concat((table, table.with_columns(later.alias("at"), partition=pl.lit(7, pl.Int32))))
+
+
+@pytest.mark.parametrize("rows", [1, 97, 1_000_000])
+def test_days_in_parts(rows: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few rows are read at once, with repetitions across midnight and in other files: the same sums."""
+    table = repeated(collect(lambda: scan(folder)).filter(pl.col("at").dt.minute() < 6 if rows == 1 else pl.lit(True)))
+    other = rewritten(tmp_path, table, 3, 1)
+    whole = dict(folder_stats(Days.of(other, FIRST, UNTIL), CHOICE))
+    monkeypatch.setattr(day_statistics, "_MOST_RECORDS", 0)
+    monkeypatch.setattr(reader, "_ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(actions, "_ROWS_AT_ONCE", rows)
+    found = dict(folder_stats(Days.of(other, FIRST, UNTIL), CHOICE))
+    assert list(found) == list(whole)
+    for day, expected in whole.items():
+        assert expected.sums
+        assert equal(found[day], expected)
 
 
 def test_no_shelves_at_all(tmp_path: Path) -> None:
