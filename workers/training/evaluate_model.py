@@ -18,11 +18,11 @@ from transformers import SiglipModel, SiglipTokenizer
 
 from workers.models.texts import prepare
 from workers.process import atomic_write
-from workers.training.cache import STUDENT_SIDE
 from workers.training.colours import SIDE as COLOUR_SIDE
 from workers.training.colours import histograms
 from workers.training.openclipart import Picture, PicturesMissing, on_white, pictures, read_picture
 from workers.training.ranking import Figures, Vectors, agreement, chance_recall, ndcg, overlap, ratio_interval, recall
+from workers.training.small_siglip import SIDE as STUDENT_SIDE
 from workers.training.sources import stamps
 from workers.training.teacher import SIDE, Teacher, fit_reducer
 from workers.training.tokenizer import encode

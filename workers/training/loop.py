@@ -1,43 +1,42 @@
-"""The training loop: one process a core, each with views of its own, gradients averaged after every step.
+"""The training loop, on one device: fresh views, their targets by the teachers, and a step of the small model.
 
-One thread for each and one meeting a step, rather than one process with a thread for every core: on a processor that
-others use as well, threads would wait for one another at each of some thousand operations a step.
+A view costs the teachers more than the model, so it is stored and seen some four times: by the same pixels and target,
+for "a good teacher is patient and consistent" (Beyer et al., 2022, arXiv 2106.05237).
 """
 
 from __future__ import annotations
 
+import copy
 import math
-import multiprocessing
-import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.random import Generator
-from torch import Tensor, distributed, nn
-from torch.nn.functional import normalize
+from torch import Generator, Tensor, nn
+from torch.nn import functional
 from transformers import SiglipModel
 
 from workers.process import atomic_write
 from workers.training.losses import direction_loss, sigmoid_loss, similarity_loss
-from workers.training.small_siglip import WIDTH, build
-from workers.training.training_set import COLOURS, FEATURES, Plan, TrainingSet
+from workers.training.pictures import Pictures
+from workers.training.small_siglip import SIDE, WIDTH, build
+from workers.training.teacher import Teacher
+from workers.training.training_set import COLOURS, FEATURES, Plan, Targets, Texts, histograms
+from workers.training.views import Augmentation, draw
 
 
 @dataclass
 class Progress:
-    """What a checkpoint has to know beside the weights: steps done, and seconds of training spent."""
+    """Steps done, and seconds of training spent."""
 
     steps: int = 0
     seconds: float = 0.0
 
 
 class Student(nn.Module):
-    """The model, and a linear layer to the target's 192 dimensions that only training uses."""
+    """The model, and a linear layer to the target's dimensions that only training uses."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
@@ -45,33 +44,69 @@ class Student(nn.Module):
         self.to_teacher = nn.Linear(WIDTH, FEATURES + COLOURS)
 
 
-def loss(student: Student, taught: TrainingSet, rows: Tensor, plan: Plan, chance: Generator) -> dict[str, Tensor]:
-    """The losses of one batch of views, each a scalar: direction, similarity, title, and their weighted sum."""
-    pixels = taught.pixels[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
-    if chance.random() < 0.5:
-        pixels = pixels.flip(3)
-    titled = (taught.source[rows] >= 0).nonzero().flatten()
-    which = taught.source[rows[titled]]
-    form = torch.from_numpy(chance.choice(3, size=len(titled), p=(0.6, 0.3, 0.1)))
-    with torch.autocast("cpu", torch.bfloat16):
+@dataclass
+class StoredViews:
+    """Views that were drawn and judged, in a ring: pixels (N, 3, 128, 128) as bytes, targets, whose title holds."""
+
+    pixels: Tensor
+    targets: Tensor
+    titled: Tensor
+    written: int = 0
+
+    @classmethod
+    def make(cls, count: int, device: torch.device) -> StoredViews:
+        """An empty ring for `count` views."""
+        return cls(
+            torch.empty((count, 3, SIDE, SIDE), dtype=torch.uint8, device=device),
+            torch.empty((count, FEATURES + COLOURS), dtype=torch.float32, device=device),
+            torch.empty(count, dtype=torch.int64, device=device),
+        )
+
+    def add(self, pixels: Tensor, targets: Tensor, titled: Tensor) -> Tensor:
+        """Write views over the oldest; their rows."""
+        rows = (torch.arange(len(pixels), device=pixels.device) + self.written) % len(self.pixels)
+        self.pixels[rows], self.targets[rows], self.titled[rows] = pixels, targets, titled
+        self.written += len(pixels)
+        return rows
+
+    def sample(self, count: int, chance: Generator) -> Tensor:
+        """Rows of `count` stored views."""
+        filled = min(self.written, len(self.pixels))
+        return torch.randint(filled, (count,), generator=chance, device=self.pixels.device)
+
+
+def shrink(pixels: Tensor) -> Tensor:
+    """Views in [0, 1] as the model's image processor would shrink them: bytes (N, 3, 128, 128)."""
+    small = functional.interpolate(pixels, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
+    return (small.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def loss(student: Student, views: StoredViews, rows: Tensor, texts: Texts, plan: Plan, chance: Generator) -> Tensor:
+    """The losses of one batch (4,): direction, similarity, title, and their weighted sum."""
+    device = rows.device
+    pixels = views.pixels[rows].float() / 127.5 - 1
+    flip = (torch.rand(len(rows), generator=chance, device=device) < 0.5)[:, None, None, None]
+    pixels = torch.where(flip, pixels.flip(3), pixels)
+    titled = (views.titled[rows] >= 0).nonzero().flatten()
+    which = views.titled[rows[titled]]
+    shares = torch.tensor([0.6, 0.3, 0.1], device=device)
+    form = torch.multinomial(shares, len(titled), replacement=True, generator=chance)
+    with torch.autocast(device.type, torch.bfloat16):
         images = student.model.get_image_features(pixels).pooler_output
-        texts = student.model.get_text_features(input_ids=taught.sayings[which, form]).pooler_output
-    images, texts, targets = images.float(), normalize(texts.float()), taught.targets[rows]
-    directions = normalize(images)
-    same = taught.same[which, form]
-    found = {
-        "direction": direction_loss(student.to_teacher(images), targets),
-        "similarity": similarity_loss(directions, targets, plan.temperature),
-        "title": sigmoid_loss(
-            directions[titled],
-            texts,
-            student.model.logit_scale,
-            student.model.logit_bias,
-            same[:, None] == same[None, :],
-        ),
-    }
-    found["all"] = found["direction"] + found["similarity"] + plan.title_weight * found["title"]
-    return found
+        said = student.model.get_text_features(input_ids=texts.pieces[which, form]).pooler_output
+        guesses = student.to_teacher(images)
+    targets, directions = views.targets[rows], functional.normalize(images.float())
+    same = texts.same[which, form]
+    direction = direction_loss(guesses.float(), targets)
+    similarity = similarity_loss(directions, targets, plan.temperature)
+    title = sigmoid_loss(
+        directions[titled],
+        functional.normalize(said.float()),
+        student.model.logit_scale,
+        student.model.logit_bias,
+        same[:, None] == same[None, :],
+    )
+    return torch.stack((direction, similarity, title, direction + similarity + plan.title_weight * title))
 
 
 def rate(plan: Plan, progress: Progress) -> float:
@@ -89,100 +124,86 @@ def optimiser(student: Student, plan: Plan) -> torch.optim.Optimizer:
         {"params": [one for one in others if one.ndim <= 1], "weight_decay": 0.0, "times": 1.0},
         {"params": sigmoid, "weight_decay": 0.0, "times": 10.0},
     ]
-    return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98))
+    fused = next(student.parameters()).device.type == "cuda"
+    return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=fused)
 
 
-def batches(count: int, size: int, chance: Generator) -> Iterator[Tensor]:
-    """Yield row numbers without end: each view once before any comes again."""
-    while True:
-        order = chance.permutation(count)
-        for start in range(0, count - size + 1, size):
-            yield torch.from_numpy(order[start : start + size])
+class Trainer:
+    """All that one step needs."""
+
+    def __init__(self, pieces: int, pictures: Pictures, texts: Texts, teacher: Teacher, plan: Plan) -> None:
+        torch.manual_seed(plan.seed)
+        self.device = pictures.cutouts.device
+        self.pictures, self.texts, self.teacher, self.plan = pictures, texts, teacher, plan
+        self.chance = Generator(self.device).manual_seed(plan.seed)
+        self.student = Student(pieces).to(self.device)
+        self.averaged = copy.deepcopy(self.student).requires_grad_(requires_grad=False)
+        self.optimiser = optimiser(self.student, plan)
+        self.views = StoredViews.make(plan.stored, self.device)
+        self.progress = Progress()
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Fit the targets to the first views, and store these."""
+        parts = []
+        for _ in range(self.plan.sample // self.plan.fresh):
+            pixels, titled = draw(self.pictures, self.plan.fresh, Augmentation(), self.chance)
+            parts.append((shrink(pixels), titled, self.teacher.tensor_features(pixels), histograms(pixels)))
+        small, titled, features, colours = (torch.cat(part) for part in zip(*parts, strict=True))
+        self.targets = Targets(features, colours, self.plan)
+        self.views.add(small, self.targets(features, colours), titled)
+
+    @torch.no_grad()
+    def draw(self) -> Tensor:
+        """Draw and judge fresh views; their rows."""
+        pixels, titled = draw(self.pictures, self.plan.fresh, Augmentation(), self.chance)
+        targets = self.targets(self.teacher.tensor_features(pixels), histograms(pixels))
+        return self.views.add(shrink(pixels), targets, titled)
+
+    def step(self) -> Tensor:
+        """One step; its losses (4,)."""
+        fresh = self.draw()
+        rows = torch.cat((fresh, self.views.sample(self.plan.batch - len(fresh), self.chance)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.plan, self.progress) * group["times"]
+        losses = loss(self.student, self.views, rows, self.texts, self.plan, self.chance)
+        self.optimiser.zero_grad()
+        losses[3].backward()  # type: ignore[no-untyped-call]  # torch ships no type of it
+        nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        self.optimiser.step()
+        self.progress.steps += 1
+        decay = min(self.plan.average, self.progress.steps / (self.progress.steps + 10))
+        with torch.no_grad():
+            averaged, latest = list(self.averaged.parameters()), list(self.student.parameters())
+            torch._foreach_lerp_(averaged, latest, 1 - decay)
+        return losses.detach()
 
 
-def train(pieces: int, taught: TrainingSet, plan: Plan, checkpoint: Path, processes: int) -> None:
-    """Train until the minutes are over, from the checkpoint if there is one; what is learnt is in the checkpoint.
-
-    The processes are forked, so that they share the training set; torch must have run on one thread until now.
-    """
-    meeting = checkpoint.with_name(f"meeting-{os.getpid()}").absolute()
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # they meet on this machine only
-    fork = multiprocessing.get_context("fork")
-    started = [
-        fork.Process(target=_train, args=(place, processes, meeting, pieces, taught, plan, checkpoint))
-        for place in range(processes)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join()
-    meeting.unlink(missing_ok=True)
-    if any(process.exitcode for process in started):  # one that fails takes the others along at the next meeting
-        raise RuntimeError("training ended early; started again with the same folder, it goes on from its checkpoint")
-
-
-def _train(
-    place: int, processes: int, meeting: Path, pieces: int, taught: TrainingSet, plan: Plan, checkpoint: Path
-) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=place, world_size=processes)
-    torch.manual_seed(plan.seed)
-    student = Student(pieces)
-    steps = optimiser(student, plan)
-    progress = resume(student, steps, checkpoint)
-    chance, saved = np.random.default_rng((plan.seed, progress.steps, place)), progress.seconds
-    last = time.monotonic()
-    for rows in batches(len(taught.pixels), plan.batch // processes, chance):
-        if progress.seconds >= 60 * plan.minutes:
-            break
-        for group in steps.param_groups:
-            group["lr"] = rate(plan, progress) * group["times"]
-        found = loss(student, taught, rows, plan, chance)
-        steps.zero_grad()
-        torch.autograd.backward(found["all"])
-        now = time.monotonic()
-        progress.seconds += average(student, now - last, processes)
-        last = now
-        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        steps.step()
-        progress.steps += 1
-        if place == 0 and progress.steps % 20 == 0:
-            report = " ".join(f"{key} {value.item():.4f}" for key, value in found.items())
-            say(f"step {progress.steps} minute {progress.seconds / 60:.1f}/{plan.minutes:g} {report}")
-        if place == 0 and progress.seconds - saved > 60 * plan.save_every:
+def train(trainer: Trainer, checkpoint: Path, report_every: int = 100) -> None:
+    """Train until the minutes are over; the averaged weights are in the checkpoint, replaced each minute."""
+    plan, progress = trainer.plan, trainer.progress
+    trainer.prepare()
+    started, saved = time.monotonic(), 0.0
+    while progress.seconds < 60 * plan.minutes:
+        losses = trainer.step()
+        progress.seconds = time.monotonic() - started
+        if progress.steps % report_every == 0:
+            direction, similarity, title, total = losses.tolist()
+            say(
+                f"step {progress.steps} minute {progress.seconds / 60:.1f}/{plan.minutes:g} direction {direction:.4f} "
+                f"similarity {similarity:.4f} title {title:.3f} all {total:.3f}"
+            )
+        if progress.seconds - saved > 60:
             saved = progress.seconds
-            keep(student, steps, progress, checkpoint)
-    if place == 0:
-        keep(student, steps, progress, checkpoint)
-    distributed.destroy_process_group()
+            save_checkpoint(trainer, checkpoint)
+    save_checkpoint(trainer, checkpoint)
 
 
-def average(student: Student, seconds: float, processes: int) -> float:
-    """Replace the gradients by their mean over all processes; also the mean of the seconds, the same for all."""
-    gradients = [one.grad for one in student.parameters() if one.grad is not None]
-    flat = torch.cat([*(one.flatten() for one in gradients), torch.tensor([seconds])])
-    distributed.all_reduce(flat)
-    flat /= processes
-    for gradient, mean in zip(gradients, torch.split(flat[:-1], [one.numel() for one in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
-    return float(flat[-1])
-
-
-def resume(student: Student, steps: torch.optim.Optimizer, checkpoint: Path) -> Progress:
-    """Take up the checkpoint where there is one."""
-    if not checkpoint.exists():
-        return Progress()
-    state = torch.load(checkpoint, weights_only=True)
-    student.load_state_dict(state["student"])
-    steps.load_state_dict(state["optimiser"])
-    return Progress(state["steps"], state["seconds"])
-
-
-def keep(student: Student, steps: torch.optim.Optimizer, progress: Progress, checkpoint: Path) -> None:
-    """Replace the checkpoint."""
-    state = {"student": student.state_dict(), "optimiser": steps.state_dict()}
+def save_checkpoint(trainer: Trainer, checkpoint: Path) -> None:
+    """Write the averaged model's weights, and how far it is."""
+    state = {"model": trainer.averaged.model.state_dict(), **vars(trainer.progress)}
     with atomic_write.new_file(checkpoint, durable=False) as new:
-        torch.save({**state, "steps": progress.steps, "seconds": progress.seconds}, new)
+        torch.save(state, new)
 
 
 def say(line: str) -> None:

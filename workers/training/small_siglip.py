@@ -13,11 +13,11 @@ from transformers import SiglipConfig, SiglipImageProcessorPil, SiglipModel, Sig
 
 from workers.models.texts import SETTING
 from workers.process import atomic_write
-from workers.training.cache import STUDENT_SIDE
 from workers.training.tokenizer import TEXT_LENGTH
 
+SIDE = 128  # px
 WIDTH = 192
-LAYERS, TEXT_LAYERS = 6, 4
+LAYERS, TEXT_LAYERS = 12, 4
 
 
 def build(pieces: int) -> SiglipModel:
@@ -33,7 +33,7 @@ def build(pieces: int) -> SiglipModel:
         "eos_token_id": 1,
         "bos_token_id": None,
     }
-    vision = {**tower, "num_hidden_layers": LAYERS, "image_size": STUDENT_SIDE, "patch_size": 16}
+    vision = {**tower, "num_hidden_layers": LAYERS, "image_size": SIDE, "patch_size": 16}
     model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
     with torch.no_grad():
         model.logit_scale.fill_(math.log(10))
@@ -56,7 +56,7 @@ def save(model: SiglipModel, tokenizer: SiglipTokenizer, card: dict[str, Any], f
         tokenizer.save_pretrained(new)
         settings = new / "tokenizer_config.json"
         settings.write_text(json.dumps({**json.loads(settings.read_text()), SETTING: "titles"}, indent=2) + "\n")
-        size = {"height": STUDENT_SIDE, "width": STUDENT_SIDE}
+        size = {"height": SIDE, "width": SIDE}
         SiglipImageProcessorPil(size=size, resample=3).save_pretrained(new)
         (new / "card.json").write_text(json.dumps(card, indent=2) + "\n")
         for file in new.iterdir():

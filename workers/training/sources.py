@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from workers.models.texts import title_words, words
-from workers.training.openclipart import category_words, pictures, read_picture
+from workers.training.openclipart import category_words, pictures
 
 STAMPS = Path("/usr/share/tuxpaint/stamps")  # Debian's tuxpaint-stamps-default: cut-out photos and drawings with a text
 WALLPAPERS = (  # of Debian's plasma-workspace-wallpapers, gnome-, mate-backgrounds, lomiri-wallpapers: photos, no text
@@ -22,12 +19,12 @@ WALLPAPERS = (  # of Debian's plasma-workspace-wallpapers, gnome-, mate-backgrou
 )
 # Stamps of these folders are kept away from training: another origin, mostly photos, and other things than the rest.
 UNSEEN_STAMPS = frozenset({"clothes", "food", "hobbies", "household", "medical", "sports", "vehicles"})
-LONGEST = 288  # px of a picture in memory; a view has 224
-LONGEST_PHOTO = 720  # px of a wallpaper, of which a view shows a part
+RESOURCES = Path("/usr/share/gcompris-qt/rcc")  # Debian's gcompris-qt-data: photos and paintings inside of Qt resources
+SMALLEST_RESOURCE = 8_000  # bytes: smaller ones are buttons
 STAR_SHARE = 5  # one in five of the 1,378 near-identical stars is learnt from
 
 
-Kind = Literal["clipart", "stamp", "photo"]  # a photo fills its frame, so that parts of it are pictures as well
+Kind = Literal["clipart", "stamp", "emoji", "photo"]  # a photo fills its frame, so that parts of it are pictures as well
 
 
 @dataclass(frozen=True)
@@ -40,16 +37,11 @@ class Source:
     folder: str = ""
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A source with its pixels (height, width, 4) in memory, RGBA."""
+def training_sources(emoji: Path | None = None, photos: Path | None = None) -> list[Source]:
+    """List openclipart's training pictures, of the further packages what is installed, and what two folders hold.
 
-    source: Source
-    pixels: NDArray[np.uint8]
-
-
-def training_sources() -> list[Source]:
-    """List openclipart's training pictures, and of the further packages what is installed."""
+    `emoji`: pictures named by code points ("1f34e.webp"); `photos`: pictures without a text.
+    """
     clipart = [one for one in pictures() if not one.held_out]
     stars = [one for one in clipart if one.category == "shapes/stars"]
     others = [one for one in clipart if one.category != "shapes/stars"]
@@ -58,6 +50,8 @@ def training_sources() -> list[Source]:
         *(Source(one.file, "clipart", one.title, category_words(one.category)) for one in chosen),
         *stamps(unseen=False),
         *wallpapers(),
+        *(emoji_pictures(emoji) if emoji else ()),
+        *(Source(file, "photo") for file in (sorted(photos.iterdir()) if photos else ())),
     ]
 
 
@@ -82,19 +76,27 @@ def wallpapers() -> Iterator[Source]:
     return (Source(file, "photo") for file in best.values())
 
 
-def load(sources: list[Source], processes: int) -> list[Loaded]:
-    """Decode and shrink all sources; those that don't decode, or are smaller than 16 pixels, are left out."""
-    with ProcessPoolExecutor(processes) as pool:
-        return [one for one in pool.map(_load, sources, chunksize=16) if one is not None]
+def emoji_pictures(folder: Path) -> Iterator[Source]:
+    """List the emoji of one code point, named as Unicode names them; those of several show skin colours and flags."""
+    for file in sorted(folder.glob("*.webp")):
+        points = file.stem.removesuffix("-fe0f").split("-")
+        name = unicodedata.name(chr(int(points[0], 16)), "") if len(points) == 1 else ""
+        if name:
+            yield Source(file, "emoji", " ".join(title_words(words(name.lower()))))
 
 
-def _load(source: Source) -> Loaded | None:
-    image = read_picture(source.file)
-    if image is None or min(image.size) < 16 or image.getchannel("A").getbbox() is None:
-        return None
-    longest = LONGEST_PHOTO if source.kind == "photo" else LONGEST
-    image.thumbnail((longest, longest), Image.Resampling.BICUBIC)
-    return Loaded(source, np.asarray(image))
+def unpack_resources(folder: Path) -> int:
+    """Write the WebP pictures that gcompris-qt-data has inside of its resources into a folder; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for resource in sorted(RESOURCES.glob("*.rcc")):
+        content = resource.read_bytes()
+        for found in re.finditer(rb"RIFF(....)WEBP", content, re.DOTALL):
+            size = int.from_bytes(found[1], "little") + 8
+            if size >= SMALLEST_RESOURCE:
+                (folder / f"{resource.stem}-{found.start()}.webp").write_bytes(content[found.start() : found.start() + size])
+                count += 1
+    return count
 
 
 def _stamp_text(file: Path) -> str:
