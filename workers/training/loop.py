@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -22,7 +23,6 @@ from workers.process import atomic_write
 from workers.training.losses import direction_loss, sigmoid_loss, similarity_loss
 from workers.training.pictures import Pictures
 from workers.training.small_siglip import SIDE, WIDTH, build
-from workers.training.teacher import Teacher
 from workers.training.training_set import COLOURS, FEATURES, Plan, Targets, Texts, histograms
 from workers.training.views import Augmentation, draw
 
@@ -128,10 +128,17 @@ def optimiser(student: Student, plan: Plan) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=fused)
 
 
+class FeatureExtractor(Protocol):
+    """What judges a view: `teacher.Teacher`."""
+
+    def tensor_features(self, pixels: Tensor, /) -> Tensor:
+        """Features (N, any width) of pixels (N, 3, 224, 224) in [0, 1]."""
+
+
 class Trainer:
     """All that one step needs."""
 
-    def __init__(self, pieces: int, pictures: Pictures, texts: Texts, teacher: Teacher, plan: Plan) -> None:
+    def __init__(self, pieces: int, pictures: Pictures, texts: Texts, teacher: FeatureExtractor, plan: Plan) -> None:
         torch.manual_seed(plan.seed)
         self.device = pictures.cutouts.device
         self.pictures, self.texts, self.teacher, self.plan = pictures, texts, teacher, plan
@@ -174,7 +181,8 @@ class Trainer:
         self.progress.steps += 1
         decay = min(self.plan.average, self.progress.steps / (self.progress.steps + 10))
         with torch.no_grad():
-            averaged, latest = list(self.averaged.parameters()), list(self.student.parameters())
+            averaged: list[Tensor] = list(self.averaged.parameters())
+            latest: list[Tensor] = list(self.student.parameters())
             torch._foreach_lerp_(averaged, latest, 1 - decay)
         return losses.detach()
 

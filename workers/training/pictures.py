@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -64,7 +64,7 @@ def read(files: list[Path], shares: dict[Kind, float], device: torch.device, pro
         decoded = list(pool.map(_decode, [(row["picture"], row["kind"]) for row in rows], chunksize=64))
     cutouts = [number for number, row in enumerate(rows) if row["kind"] != "photo"]
     photos = [number for number, row in enumerate(rows) if row["kind"] == "photo"]
-    kinds = [cast(Kind, rows[number]["kind"]) for number in cutouts]
+    kinds = [cast("Kind", rows[number]["kind"]) for number in cutouts]
     weights = [shares[kind] / kinds.count(kind) for kind in kinds]
     return Pictures(
         cutouts=torch.from_numpy(np.stack([decoded[number] for number in cutouts])).to(device),

@@ -24,7 +24,7 @@ SMALLEST_RESOURCE = 8_000  # bytes: smaller ones are buttons
 STAR_SHARE = 5  # one in five of the 1,378 near-identical stars is learnt from
 
 
-Kind = Literal["clipart", "stamp", "emoji", "photo"]  # a photo fills its frame, so that parts of it are pictures as well
+Kind = Literal["clipart", "stamp", "emoji", "photo"]  # a photo fills its frame: parts of it are pictures too
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def unpack_resources(folder: Path) -> int:
         for found in re.finditer(rb"RIFF(....)WEBP", content, re.DOTALL):
             size = int.from_bytes(found[1], "little") + 8
             if size >= SMALLEST_RESOURCE:
-                (folder / f"{resource.stem}-{found.start()}.webp").write_bytes(content[found.start() : found.start() + size])
+                start = found.start()
+                (folder / f"{resource.stem}-{start}.webp").write_bytes(content[start : start + size])
                 count += 1
     return count
 

@@ -1,4 +1,4 @@
-"""The teachers: ImageNet's EfficientNet-lite0, -lite1 and -lite2, whose pooled features the image tower learns to match."""
+"""The teachers: ImageNet's EfficientNet-lite0, -lite1 and -lite2, whose features the image tower learns to match."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ def options() -> argparse.Namespace:
         description=__doc__,
         epilog="example: python -m workers.training.train_small --pack pictures.parquet, then, there or on a machine "
         "with a GPU, python -m workers.training.train_small --pictures pictures.parquet --out small --minutes 8. "
-        "Packing needs Debian's openclipart-png; tuxpaint-stamps-default, gcompris-qt-data, plasma-workspace-wallpapers, "
-        "gnome-backgrounds, mate-backgrounds and lomiri-wallpapers-{16,20}.04 are used if they are installed.",
+        "Packing needs Debian's openclipart-png; tuxpaint-stamps-default, gcompris-qt-data, "
+        "plasma-workspace-wallpapers, gnome-backgrounds, mate-backgrounds and lomiri-wallpapers-{16,20}.04 are used "
+        "if they are installed.",
     )
     parser.add_argument("--pack", type=Path, help="write the pictures to learn from into this file, and end")
     parser.add_argument("--emoji", type=Path, help="a folder of emoji to pack, named by code point: 1f34e.webp")
@@ -48,7 +49,10 @@ def main() -> None:
     """Pack the pictures, or train and write the model folder."""
     chosen = options()
     try:
-        pack_pictures(chosen.pack, chosen.emoji) if chosen.pack else train_model(chosen)
+        if chosen.pack:
+            pack_pictures(chosen.pack, chosen.emoji)
+        else:
+            train_model(chosen)
     except PicturesMissing as missing:
         raise SystemExit(str(missing)) from None
 

@@ -53,7 +53,8 @@ def draw(pictures: Pictures, count: int, how: Augmentation, chance: Generator) -
     layers = functional.grid_sample(layers, grids, align_corners=False)
     pixels = layers[:, :3] + (1 - layers[:, 3:]) * ground
     photo = _coins(count, how.photo, chance, device) & ~plain
-    pixels = torch.where(photo[:, None, None, None], _photo_parts(pictures, count, how.smallest_photo_part, chance), pixels)
+    parts = _photo_parts(pictures, count, how.smallest_photo_part, chance)
+    pixels = torch.where(photo[:, None, None, None], parts, pixels)
     several = _coins(count, how.collage, chance, device) & ~plain
     pixels = _collages(pixels, several, chance)
     pixels = torch.where(plain[:, None, None, None], pixels, _finish(pixels, how, chance))

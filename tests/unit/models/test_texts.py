@@ -1,7 +1,6 @@
 """Query texts are prepared as the texts of the model's training were."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from workers.models.encoder import SiglipEncoder
 from workers.models.folder import BUNDLED, read_recipe
 from workers.models.texts import preparation_of, prepare
 from workers.training.openclipart import title
-from workers.training.sources import Source
 from workers.training.training_set import sayings
 
 MANY_WAYS = ["red shoe", "a red shoe.", "The red shoe", "RED SHOE!", "red-shoe", "red_shoe", "  red,  shoe 2 "]
@@ -33,7 +31,7 @@ def test_whatever_is_typed(text: str) -> None:
 def test_training_and_queries_go_through_one_function() -> None:
     """What a picture is paired with in training is what a query of the same words becomes."""
     assert title("The_Red_Shoe_01") == prepare("the red shoe", "titles") == "red shoe"
-    for saying in sayings(Source(Path("x.png"), "stamp", "A drake.", "the animals")):
+    for saying in sayings("A drake.", "the animals"):
         assert saying == prepare(saying, "titles")
 
 

@@ -36,9 +36,9 @@ def images(shown: list[dict[str, str]]) -> list[Image.Image]:
     return [Image.alpha_composite(Image.new("RGBA", one.size, "white"), one).convert("RGB") for one in opened]
 
 
-def test_bundled_model_has_at_most_16_megabytes() -> None:
+def test_bundled_model_has_at_most_24_megabytes() -> None:
     """All files of the folder together stay within what the repository can bear."""
-    assert sum(file.stat().st_size for file in BUNDLED.iterdir()) <= 16_000_000
+    assert sum(file.stat().st_size for file in BUNDLED.iterdir()) <= 24_000_000
 
 
 def test_bundled_model_beats_chance_and_colours_on_unseen_pictures(
