@@ -132,7 +132,7 @@ class Days:
         actions = read_actions_of(self.folder, day, requests, self.windows)
 
         def read(portion: pl.LazyFrame) -> Shelves:
-            table = portion.filter(pl.col("event") == "shelf").collect()
+            table = portion.filter((pl.col("event") == "shelf") & (pl.col("at").dt.date() == day)).collect()
             table = table.filter(~np.isin(record_numbers(table), repeated))
             return self._joined(table, hash64(table["request_id"]), actions)
 

@@ -12,7 +12,7 @@ from workers.interactions.layout import DataFile, data_files
 
 
 def portions(folder: Path, days: Sequence[date], columns: Sequence[str], rows: int) -> list[pl.LazyFrame]:
-    """The records of days as tables of about `rows` rows each, in no particular order; a row is in one of them.
+    """The records of days as tables of about `rows` rows each, in no order; each row is in one of them.
 
     Files are listed now, and opened when a table is collected: where they were merged in between, that raises, and
     all portions are read anew (`scan.restarted`). Damaged files are left out.
@@ -21,9 +21,9 @@ def portions(folder: Path, days: Sequence[date], columns: Sequence[str], rows: i
     for file, count in _files(folder, days):
         frame = pl.scan_parquet(file.path, hive_partitioning=False, glob=False)
         if count > rows:
-            found += [_rows_of(frame.slice(low, rows), file, columns) for low in range(0, count, rows)]
+            found += [frame.slice(low, rows).select(columns) for low in range(0, count, rows)]
             continue
-        small.append(_rows_of(frame, file, columns))
+        small.append(frame.select(columns))
         held += count
         if held >= rows:
             found.append(pl.concat(small))
@@ -41,8 +41,3 @@ def _files(folder: Path, days: Sequence[date]) -> Iterator[tuple[DataFile, int]]
     for each in data_files(folder, min(wanted, default=""), max(wanted, default="")):
         if each.day in wanted and find_damage(each.path) is None:
             yield each, pq.read_metadata(each.path).num_rows
-
-
-def _rows_of(frame: pl.LazyFrame, file: DataFile, columns: Sequence[str]) -> pl.LazyFrame:
-    """Those rows of a table of the file that are of its day."""
-    return frame.filter(pl.col("at").dt.date() == date.fromisoformat(file.day)).select(columns)
