@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from workers.evaluation.actions import CANCEL, SEEN, Actions, Places, concatenated_ranges
-from workers.evaluation.shelves import CLICK, LIKE, PURCHASE, Flags, Hashes, Shelves, Windows, any_in_row
+from workers.evaluation.shelves import CLICK, LIKE, PURCHASE, Flags, Hashes, Shelves, Windows
 
 
 def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, windows: Windows) -> Shelves:
@@ -19,7 +19,8 @@ def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, wind
 
     An action counts from the shelf's own time on (or up to `windows.skew` before, for clocks differ: as at its time),
     up to and including the end of its window; a purchase that was
-    cancelled within the cancel's window does not. What was acted on was seen.
+    cancelled within the cancel's window does not. `seen` are the places that a `seen` record names, and no others;
+    which shelves are visible is decided where those of a whole day are known (`seen_reporting`).
     """
     rows, found = actions.of(requests)
     kind, after = actions.kind[found], actions.at[found] - shelves.at[rows]
@@ -44,8 +45,7 @@ def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, wind
     grade = np.zeros(shelves.listing.shape, np.int8)
     for each in (CLICK, LIKE, PURCHASE):
         grade[where((kind == each) & stands)] = each
-    seen |= grade > 0
-    return replace(shelves, grade=grade, clicked=where(kind == CLICK), seen=seen, visible=any_in_row(seen))
+    return replace(shelves, grade=grade, clicked=where(kind == CLICK), seen=seen)
 
 
 def _seen(shelves: Shelves, rows: Places, actions: Actions, found: Places) -> Flags:

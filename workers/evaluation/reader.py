@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,9 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from workers.evaluation.actions import Actions, read_actions, read_actions_of
-from workers.evaluation.attribution import attribute_actions
+from workers.evaluation.attribution import acted_and_heard, attribute_actions
 from workers.evaluation.deduplication import first_occurrences, record_numbers
 from workers.evaluation.hashing import hash64, mix
+from workers.evaluation.seen_reporting import STRATUM, Reporting, reporting, with_visibility
 from workers.evaluation.shelves import (
     DRAWN,
     STATUSES,
@@ -27,7 +28,6 @@ from workers.evaluation.shelves import (
     Hashes,
     Shelves,
     Windows,
-    any_in_row,
     day_of,
     make_shelves,
 )
@@ -43,6 +43,7 @@ _HEADS = (
     "offset",
     "category",
     "user",
+    "session",
     "query",
     "query_kind",
     "drawn",
@@ -75,7 +76,7 @@ class Days:
     since: date
     until: date
     windows: Windows
-    reports_seen: bool
+    reports_seen: bool | None
 
     @classmethod
     def of(
@@ -83,11 +84,10 @@ class Days:
     ) -> Self:
         """The days [since, until) of a folder of recorded interactions.
 
-        Where `reports_seen` is false every shelf counts as visible and every item as seen; not given, it is whether the
-        folder has any `seen` at all.
+        Where `reports_seen` is true only shelves with a `seen` count as visible, where it is false every shelf does and
+        every item as seen; not given, it is found for each day's surfaces, layouts and app versions (`seen_reporting`).
         """
-        reports = has_seen(folder) if reports_seen is None else reports_seen
-        return cls(folder, since, until, windows, reports)
+        return cls(folder, since, until, windows, reports_seen)
 
     @cached_property
     def actions(self) -> Actions:
@@ -114,13 +114,23 @@ class Days:
         table = collect(lambda: scan(self.folder, day, day + _DAY, names).filter(pl.col("event") == "shelf"))
         table = table.filter(~np.isin(record_numbers(table), self.repeated)).sort("at", "request_id")
         requests = hash64(table["request_id"])
-        return self._joined(table, requests, self.actions)
+        return self._joined(table, requests, self.actions, self._reporting([table], self.actions))
 
-    def _joined(self, table: pl.DataFrame, requests: Hashes, actions: Actions) -> Shelves:
+    def _joined(self, table: pl.DataFrame, requests: Hashes, actions: Actions, reports: Reporting) -> Shelves:
         shelves = attribute_actions(_shelves(table, requests), requests, actions, self.windows)
-        if self.reports_seen:
-            return shelves
-        return replace(shelves, seen=shelves.shown, visible=any_in_row(shelves.shown))
+        return with_visibility(shelves, reports)
+
+    def _reporting(self, tables: Iterable[pl.DataFrame], actions: Actions) -> Reporting:
+        """Where `seen` is reported, by all shelves of a day, in whatever parts."""
+        if self.reports_seen is not None:
+            return self.reports_seen
+        counts = []
+        for table in tables:
+            at, requests = table["at"].dt.epoch("us").to_numpy(), hash64(table["request_id"])
+            acted, heard = acted_and_heard(at, requests, actions, self.windows)
+            words = table.select(pl.col(STRATUM).fill_null("")).with_columns(acted=acted, both=acted & heard)
+            counts.append(words.group_by(STRATUM).agg(pl.col("acted", "both").cast(pl.Int64).sum()))
+        return reporting(pl.concat(counts)) if counts else frozenset()
 
     def parts(self, day: date) -> Sequence[Callable[[], Shelves]]:
         """The shelves of a day in parts, each read when it is called, by several threads at once; together as `read`.
@@ -131,10 +141,17 @@ class Days:
         requests, repeated = _requests(self.folder, day)
         actions = read_actions_of(self.folder, day, requests, self.windows)
 
-        def read(portion: pl.LazyFrame) -> Shelves:
+        def once(portion: pl.LazyFrame) -> pl.DataFrame:
             table = portion.filter((pl.col("event") == "shelf") & (pl.col("at").dt.date() == day)).collect()
-            table = table.filter(~np.isin(record_numbers(table), repeated))
-            return self._joined(table, hash64(table["request_id"]), actions)
+            return table.filter(~np.isin(record_numbers(table), repeated))
+
+        heads = ("event", "request_id", "at", "partition", "offset", *STRATUM)
+        whole_day = map(once, portions(self.folder, [day], heads, 5 * _ROWS_AT_ONCE))
+        reports = self._reporting(whole_day, actions)
+
+        def read(portion: pl.LazyFrame) -> Shelves:
+            table = once(portion)
+            return self._joined(table, hash64(table["request_id"]), actions, reports)
 
         return [partial(read, each) for each in portions(self.folder, [day], ("event", *_HEADS), _ROWS_AT_ONCE)]
 
@@ -174,11 +191,6 @@ def _widened(values: NDArray[Any], width: int) -> NDArray[Any]:
     return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=rest)
 
 
-def has_seen(folder: Path) -> bool:
-    """Whether anything recorded here says what was seen: a shop that does not report it has no such record at all."""
-    return collect(lambda: scan(folder, columns=("event",)).filter(pl.col("event") == "seen").head(1)).height > 0
-
-
 def _requests(folder: Path, day: date) -> tuple[Hashes, NDArray[np.int64]]:
     """The request ids of a day's shelves, sorted, and its records that another one of the same id came before."""
     ids, days, records = [np.zeros(0, np.uint64)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
@@ -212,13 +224,13 @@ def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
         matrix[rows, places] = values
         return matrix
 
-    at, user = table["at"].dt.epoch("us").to_numpy(), hash64(table["user"])
+    at = table["at"].dt.epoch("us").to_numpy()
     of_listing = (table["query_kind"] == "listing").fill_null(value=False).to_numpy()
     categories = _names(pl.concat((items["category"], table["category"])))
     return make_shelves(
         spread(hash64(items["listing_id"])),
         at=at,
-        user=np.where(user == 0, mix(requests), user),
+        user=_users(table, requests),
         request=requests,
         query=np.where(of_listing, hash64(table["query"]), 0),
         drawn=_codes(table["drawn"], DRAWN, UNKNOWN_DRAW),
@@ -234,6 +246,13 @@ def _shelves(table: pl.DataFrame, requests: Hashes) -> Shelves:
         listed_at=spread(items["listed_at"].fill_null(0)),
         **{name: _coded(table[name]) for name in _WORDS},
     )
+
+
+def _users(table: pl.DataFrame, requests: Hashes) -> Hashes:
+    """Who each shelf is of: the user; not known, the session; not known either, the shelf stands for itself."""
+    user, session = hash64(table["user"]), hash64(table["session"])
+    # Mixed, so that a session or a request of the same letters as a user's id is not taken for that user.
+    return np.where(user != 0, user, np.where(session != 0, mix(~session), mix(requests)))
 
 
 def _items(lists: pl.Series) -> tuple[pl.DataFrame, NDArray[np.intp], NDArray[np.intp]]:

@@ -103,13 +103,13 @@ class Shelves:
     day: Ints
     """Days since 1970, UTC."""
     user: Hashes
-    """Never 0: where the user is not known, the request stands for itself."""
+    """Never 0: where the user is not known it is the session, and where that is not known either the shelf itself."""
     request: Hashes
     """Of its request id; 0 where it is not known."""
     query: Hashes
     """The listing under which it stands; 0 where it stands under none: a picture, words."""
     visible: Flags
-    """Somebody had it before them: a place was seen or acted on, or the shop does not report what is seen."""
+    """Somebody had it before them, as far as is known whatever was done with it (`seen_reporting`)."""
     drawn: NDArray[np.int8]
     """Code into DRAWN: how the order was drawn."""
     category: Ints

@@ -7,7 +7,7 @@ from pathlib import Path
 from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.day_statistics import folder_stats
 from workers.evaluation.exact_sums import DayStats
-from workers.evaluation.reader import Days, has_seen
+from workers.evaluation.reader import Days
 from workers.evaluation.shelves import Windows
 from workers.evaluator.folder_snapshot import Files, Snapshot
 
@@ -25,7 +25,6 @@ class DayStatsCache:
         self._model: str | None = None
         self._beneath: dict[date, tuple[Files, ...]] = {}
         self._sums: dict[date, DayStats] = {}
-        self._seen = False
 
     def refresh(
         self, now: Snapshot, model: str, since: date, until: date, beat: Callable[[], None] = lambda: None
@@ -35,9 +34,8 @@ class DayStatsCache:
         Equal to those of a first reading of the same files, to the last bit: sums are whole numbers, and a day's own
         are the same among whatever others it is read.
         """
-        seen = has_seen(self._folder)
-        if (model, seen) != (self._model, self._seen):
-            self._model, self._seen, self._beneath, self._sums = model, seen, {}, {}
+        if model != self._model:
+            self._model, self._beneath, self._sums = model, {}, {}
         wanted = [since + timedelta(days=number) for number in range((until - since).days)]
         for day in set(self._sums) - set(wanted):
             del self._sums[day], self._beneath[day]
@@ -47,7 +45,7 @@ class DayStatsCache:
         return [(day, self._sums[day]) for day in wanted]
 
     def _read(self, days: list[date], now: Snapshot, beat: Callable[[], None]) -> None:
-        reading = Days.of(self._folder, days[0], days[-1] + timedelta(days=1), self._windows, reports_seen=self._seen)
+        reading = Days.of(self._folder, days[0], days[-1] + timedelta(days=1), self._windows)
         for day, sums in folder_stats(reading, self._choice, self._model, days):
             self._sums[day], self._beneath[day] = sums, now.files_beneath(day, self._windows)
             beat()
