@@ -56,9 +56,9 @@ def of_day(folder: Path, records: Sequence[dict[str, Any]], day: datetime = STAR
     return read_shelves(write(folder, placed(records)), since, since + timedelta(days=1), **more)
 
 
-def one(folder: Path, *records: dict[str, Any], items: int = 3) -> Shelves:
+def one(folder: Path, *records: dict[str, Any], items: int = 3, **more: Any) -> Shelves:
     """The one shelf `r` at START, with what else is recorded of it."""
-    found = of_day(folder, [shelf("r", items=items), *records])
+    found = of_day(folder, [shelf("r", items=items), *records], **more)
     assert len(found) == 1
     return found
 

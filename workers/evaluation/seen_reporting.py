@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def reporting(shelves: Shelves) -> Flags:
     undecided[:] = True
     for axes in (3, 2, 1):
         stratum = _stratum(*words[:axes])
-        acts, heard = (np.bincount(stratum, weights=flags) for flags in (acted, both))
+        acts, heard = (np.bincount(stratum, weights=flags.astype(np.float64)) for flags in (acted, both))
         decides = undecided & ((acts >= ENOUGH) | (axes == 1))[stratum]
         reports[decides] = (_at_least(heard, acts) > SHARE)[stratum[decides]]
         undecided &= ~decides
@@ -65,7 +66,7 @@ def _stratum(*codes: NDArray[np.int32]) -> NDArray[np.intp]:
     return numbers.reshape(-1)
 
 
-def _at_least(count: Floats, of: Floats) -> Floats:
+def _at_least(count: NDArray[Any], of: NDArray[Any]) -> Floats:
     """The share that is surely exceeded (Clopper and Pearson, 1934, one-sided); 0 where nothing was counted.
 
     >>> _at_least(np.array([0.0, 1.0, 2.0]), np.array([5.0, 1.0, 2.0])).round(3).tolist()

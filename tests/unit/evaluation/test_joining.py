@@ -58,8 +58,8 @@ def test_each_window(kind: str, delay: str, tmp_path: Path) -> None:
     [(USUAL.seen, True), (USUAL.seen + TICK, False), (-USUAL.skew, True), (-USUAL.skew - TICK, False)],
 )
 def test_the_window_of_seen(delay: timedelta, counts: bool, tmp_path: Path) -> None:
-    """The same for what was visible; a shelf that nobody saw or acted on is not visible."""
-    found = one(tmp_path, seen("r", at=START + delay))
+    """The same for what was visible; where `seen` is reported, a shelf that nobody saw is not visible."""
+    found = one(tmp_path, seen("r", at=START + delay), reports_seen=True)
     assert found.seen[0].tolist() == ([True, True, False] if counts else [False] * 3)
     assert found.visible.tolist() == [counts]
 
@@ -91,11 +91,12 @@ def test_after_a_cancel_the_click_still_counts(tmp_path: Path) -> None:
     assert first_grade(tmp_path / "other", *undone[:2], after("cancel", SOON * 2, listing_id="m2")) == PURCHASE
 
 
-def test_what_was_acted_on_was_seen(tmp_path: Path) -> None:
-    """Even where nothing says so."""
-    found = one(tmp_path, after("like", SOON, listing_id="m3"), seen("other", at=START))
-    assert found.seen[0].tolist() == [False, False, True]
-    assert found.visible[0]
+def test_what_is_seen_depends_on_no_action(tmp_path: Path) -> None:
+    """An item that was acted on, of which no `seen` arrived, is left out as one is that was not acted on."""
+    found = one(tmp_path, after("like", SOON, listing_id="m3"), seen("r"), reports_seen=True)
+    assert found.seen[0].tolist() == [True, True, False]
+    assert found.grade[0].tolist() == [NONE, NONE, LIKE]
+    assert not one(tmp_path / "lost", after("like", SOON), reports_seen=True).visible[0]
 
 
 def test_without_any_seen_all_counts_as_seen(tmp_path: Path) -> None:
@@ -107,7 +108,8 @@ def test_without_any_seen_all_counts_as_seen(tmp_path: Path) -> None:
 
 def test_unknown_listings_and_shelves(tmp_path: Path) -> None:
     """An action on what the shelf did not show, or on a shelf that is not there, changes nothing."""
-    found = one(tmp_path, after("click", SOON, listing_id="m77"), action("click", "nowhere"), seen("nowhere"))
+    others = [after("click", SOON, listing_id="m77"), action("click", "nowhere"), seen("nowhere")]
+    found = one(tmp_path, *others, reports_seen=True)
     assert not found.grade.any()
     assert not found.seen.any()
 
@@ -121,16 +123,16 @@ def gaps() -> dict[str, Any]:
 def test_positions_with_gaps(tmp_path: Path) -> None:
     """Places are in the order of positions; `seen` names positions, not places, some of which are not there."""
     records = [gaps(), seen("r", positions=[1, 2, 3, 9, 200]), action("click", "r", listing_id="m5")]
-    found = of_day(tmp_path, records)
+    found = of_day(tmp_path, records, reports_seen=True)
     assert found.position[0].tolist() == [2, 5, 9]
-    assert found.seen[0].tolist() == [True, True, True]  # m5 by its click
+    assert found.seen[0].tolist() == [True, False, True]
     assert found.grade[0].tolist() == [NONE, CLICK, NONE]
-    assert of_day(tmp_path / "unclicked", records[:2]).seen[0].tolist() == [True, False, True]
 
 
 def test_shelves_of_different_lengths(tmp_path: Path) -> None:
     """Padding is never seen and never acted on, though `seen` may name it."""
-    found = of_day(tmp_path, [shelf("r", items=1), shelf("s", items=4), seen("r", positions=[1, 2, 3, 4, 5])])
+    records = [shelf("r", items=1), shelf("s", items=4), seen("r", positions=[1, 2, 3, 4, 5])]
+    found = of_day(tmp_path, records, reports_seen=True)
     assert sorted(found.seen.sum(axis=1).tolist()) == [0, 1]
     assert found.shown.sum(axis=1).tolist() == [1, 4]
 

@@ -207,10 +207,11 @@ def test_distinct_listings() -> None:
 
 
 def test_invisible_shelves_and_drawn_ones_are_not_measured(tmp_path: Path) -> None:
-    """Nobody had the one before them; the order of the other says nothing of the model."""
+    """Of the one nothing was seen; the order of the other says nothing of the model."""
     records = [shelf(name, drawn=drawn) for name, drawn in (("r", "no"), ("s", "no"), ("t", "shuffle"), ("u", "swap"))]
     acted = [action("click", name) for name in "rtu"]
-    found = evaluate(of_day(tmp_path, [*records, *acted, seen("elsewhere")]), ANYTHING)
+    looked_at = [seen(name) for name in "rtu"]
+    found = evaluate(of_day(tmp_path, [*records, *acted, *looked_at], reports_seen=True), ANYTHING)
     told = found["DCG@5"]
     assert isinstance(told, Figure)
     assert (told.value, told.shelves) == (1, 1)

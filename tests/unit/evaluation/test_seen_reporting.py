@@ -1,0 +1,118 @@
+"""Who may say which shelves are visible: no single record, no other surface, and not what was done with a shelf."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluated import of_day
+from interactions import START, action, seen, shelf
+from workers.evaluation.seen_reporting import reporting, with_visibility
+from workers.evaluation.shelves import Shelves, any_in_row, make_shelves
+
+SOON = START + timedelta(minutes=1)
+
+
+def site(name: str, shelves: int = 40, acted: int = 17, beacons: int = 0, **more: Any) -> list[dict[str, Any]]:
+    """Shelves of which the first `acted` have a click, and the last so many `beacons` of all a `seen`."""
+    requests = [f"{name}{number}" for number in range(shelves)]
+    return [
+        *(shelf(request, **more) for request in requests),
+        *(action("click", request, at=SOON) for request in requests[:acted]),
+        *(seen(request, at=SOON) for request in requests[shelves - beacons :]),
+    ]
+
+
+def click_rate(found: Shelves, surface: str = "") -> float:
+    """Of the visible shelves, or of those of a surface."""
+    rows = found.visible & np.array([not surface or each == surface for each in found.surface.words()])
+    return float(any_in_row(found.clicked)[rows].mean())
+
+
+@pytest.mark.parametrize("request_id", ["nowhere", "web0", "web39"])
+def test_one_seen_changes_nothing(request_id: str, tmp_path: Path) -> None:
+    """Whether its shelf is not there, has a click or has none."""
+    found = of_day(tmp_path, [*site("web"), seen(request_id, at=SOON)])
+    assert click_rate(found) == 17 / 40
+    assert found.seen.all()
+
+
+def test_a_surface_does_not_speak_for_another(tmp_path: Path) -> None:
+    """The app reports `seen` of every second shelf, the web of none."""
+    app = [*site("app", surface="app"), *(seen(f"app{number}", at=SOON) for number in range(0, 40, 2))]
+    found = of_day(tmp_path, [*app, *site("web", surface="web")])
+    assert click_rate(found, "web") == 17 / 40
+    assert click_rate(found, "app") == 9 / 20
+
+
+def test_an_app_version_does_not_speak_for_another(tmp_path: Path) -> None:
+    """The new version reports `seen` of what was looked at, the old one nothing; both are of one surface and layout."""
+    new = [*site("new", beacons=0, app_version="6.0"), *(seen(f"new{number}", at=SOON) for number in range(30))]
+    found = of_day(tmp_path, [*new, *site("old", app_version="5.9")])
+    versions = np.array(found.app_version.words())
+    assert found.visible[versions == "6.0"].sum() == 30
+    assert found.visible[versions == "5.9"].all()
+
+
+def test_a_version_of_few_shelves_is_judged_by_its_layout(tmp_path: Path) -> None:
+    """Nine shelves with an action and no beacon are too few to tell that a new version sends none."""
+    usual = [*site("usual", app_version="5.9"), *(seen(f"usual{number}", at=SOON) for number in range(40))]
+    found = of_day(tmp_path, [*usual, *site("few", shelves=20, acted=9, app_version="6.0")])
+    versions = np.array(found.app_version.words())
+    assert not found.visible[versions == "6.0"].any()
+    enough = of_day(tmp_path / "more", [*usual, *site("few", shelves=20, acted=10, app_version="6.0")])
+    assert enough.visible.all()
+
+
+def test_each_day_is_judged_by_itself() -> None:
+    """A day on which beacons are sent, and one on which they are not, among others as alone."""
+    day = np.repeat([0, 1], 30)
+    at = day.astype(np.int64) * 86_400_000_000
+    heard = np.repeat((day == 1)[:, None], 2, axis=1) & [True, False]
+    both = make_shelves(np.ones((60, 2)), at=at, grade=np.ones((60, 2)), seen=heard)
+    found = with_visibility(both)
+    assert np.array_equal(found.seen, np.where((day == 1)[:, None], heard, True))
+    alone = with_visibility(both.pick(day == 1))
+    assert np.array_equal(alone.seen, found.seen[day == 1])
+
+
+@pytest.mark.parametrize(("heard", "of", "reports"), [(1, 1, False), (2, 2, True), (4, 10, True), (3, 10, False)])
+def test_the_share_that_reports(heard: int, of: int, reports: bool) -> None:
+    """More than a tenth of the shelves with an action, with 95 % confidence."""
+    shelves = make_shelves(np.ones((of, 1)), grade=np.ones((of, 1)), seen=[[number < heard] for number in range(of)])
+    assert reporting(shelves).tolist() == [reports] * of
+
+
+def test_requests_that_nobody_looks_at_do_not_decide() -> None:
+    """A crawler's thousands of shelves without an action leave it at what the others' shelves say."""
+    acted = np.arange(2_000) < 20
+    shelves = make_shelves(np.ones((2_000, 1)), grade=acted[:, None], seen=acted[:, None])
+    assert reporting(shelves).all()
+
+
+@pytest.mark.parametrize("lost", [0.1, 0.2, 0.4])
+def test_lost_beacons_move_no_figure(lost: float) -> None:
+    """Whatever share is lost at random: DCG and click rate of 4,000 shelves stay within two standard errors."""
+    draws = np.random.default_rng(7)
+    looked = draws.random(4_000) < 0.8
+    acted = looked & (draws.random(4_000) < 0.4)
+    arrived = looked & (draws.random(4_000) >= lost)
+    found = with_visibility(make_shelves(np.ones((4_000, 1)), grade=acted[:, None], seen=arrived[:, None]))
+    rate, every = acted[found.visible].mean(), acted[looked].mean()
+    thinned = np.sqrt(every * (1 - every) * (1 / found.visible.sum() - 1 / looked.sum()))
+    assert found.visible.sum() == arrived.sum()
+    assert abs(rate - every) < 2 * thinned
+
+
+def test_a_session_stands_for_a_user_that_is_not_known(tmp_path: Path) -> None:
+    """Then the shelf itself; a session of the same letters as a user is not that user."""
+    who = [("a", "u", "s"), ("b", "u", "t"), ("c", None, "s"), ("d", None, "s"), ("e", None, "u"), ("f", None, None)]
+    records = [shelf(name, user=user, session=session) for name, user, session in who] + [shelf("g", user=None)]
+    found = of_day(tmp_path, records)
+    users = found.user.tolist()
+    assert users[0] == users[1]
+    assert users[2] == users[3]
+    assert len(set(users)) == 5
+    assert 0 not in users
