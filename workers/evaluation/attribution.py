@@ -22,13 +22,8 @@ def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, wind
     cancelled within the cancel's window does not. `seen` are the places that a `seen` record names, and no others;
     which shelves are visible is decided where those of a whole day are known (`seen_reporting`).
     """
-    rows, found = actions.of(requests)
-    kind, after = actions.kind[found], actions.at[found] - shelves.at[rows]
-    limits = np.array([_us(windows.seen), _us(windows.click), _us(windows.like), _us(windows.purchase), 0])
-    limits[CANCEL] = limits[PURCHASE] + _us(windows.cancel)
-    inside = (after >= -_us(windows.skew)) & (after <= limits[kind])
-    after = np.maximum(after, 0)
-    rows, found, kind, after = rows[inside], found[inside], kind[inside], after[inside]
+    rows, found, after = _within(shelves.at, requests, actions, windows)
+    kind = actions.kind[found]
     seen = _seen(shelves, rows[kind == SEEN], actions, found[kind == SEEN])
     acted = kind != SEEN
     rows, found, kind, after = rows[acted], found[acted], kind[acted], after[acted]
@@ -46,6 +41,28 @@ def attribute_actions(shelves: Shelves, requests: Hashes, actions: Actions, wind
     for each in (CLICK, LIKE, PURCHASE):
         grade[where((kind == each) & stands)] = each
     return replace(shelves, grade=grade, clicked=where(kind == CLICK), seen=seen)
+
+
+def acted_and_heard(at: NDArray[np.int64], requests: Hashes, actions: Actions, windows: Windows) -> tuple[Flags, Flags]:
+    """Of shelves shown `at` these times, which were acted on, and of which a `seen` came; each within its window."""
+    rows, found, _ = _within(at, requests, actions, windows)
+    kind = actions.kind[found]
+    acted, heard = np.zeros((2, len(at)), np.bool_)
+    acted[rows[(kind != SEEN) & (kind != CANCEL)]] = True
+    heard[rows[kind == SEEN]] = True
+    return acted, heard
+
+
+def _within(
+    at: NDArray[np.int64], requests: Hashes, actions: Actions, windows: Windows
+) -> tuple[Places, Places, NDArray[np.int64]]:
+    """Each action within its window: the shelf's row, the action's, and how many microseconds lie between."""
+    rows, found = actions.of(requests)
+    kind, after = actions.kind[found], actions.at[found] - at[rows]
+    limits = np.array([_us(windows.seen), _us(windows.click), _us(windows.like), _us(windows.purchase), 0])
+    limits[CANCEL] = limits[PURCHASE] + _us(windows.cancel)
+    inside = (after >= -_us(windows.skew)) & (after <= limits[kind])
+    return rows[inside], found[inside], np.maximum(after[inside], 0)
 
 
 def _seen(shelves: Shelves, rows: Places, actions: Actions, found: Places) -> Flags:
