@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluated import of_day
+from evaluated import of_day, placed, write
 from interactions import START, action, seen, shelf
-from workers.evaluation.reader import read_shelves
+from workers.evaluation import reader
+from workers.evaluation.reader import Days, read_shelves
 from workers.evaluation.seen_reporting import reporting, with_visibility
 from workers.evaluation.shelves import Shelves, any_in_row, make_shelves
 
@@ -61,6 +62,21 @@ def test_an_app_version_does_not_speak_for_another(tmp_path: Path) -> None:
     versions = np.array(found.app_version.words())
     assert found.visible[versions == "6.0"].sum() == 30
     assert found.visible[versions == "5.9"].all()
+
+
+def test_a_day_in_parts_is_judged_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of few shelves each, of which none would do by itself, come to the same as the day at once."""
+    monkeypatch.setattr(reader, "_ROWS_AT_ONCE", 9)
+    app = [*site("app", surface="app"), *(seen(f"app{number}", at=SOON) for number in range(0, 40, 2))]
+    folder = write(tmp_path, placed([*app, *site("web", surface="web")]), rows=9)
+    days = Days.of(folder, START.date(), START.date() + timedelta(days=1))
+    at_once, parts = days.read(START.date()), [part() for part in days.parts(START.date())]
+    assert len(parts) > 2
+    of = {
+        name: int(visible) for each in parts for name, visible in zip(each.request.tolist(), each.visible, strict=True)
+    }
+    assert of == dict(zip(at_once.request.tolist(), at_once.visible.astype(int).tolist(), strict=True))
+    assert sum(of.values()) == 20 + 40
 
 
 def test_a_version_of_few_shelves_is_judged_by_its_layout(tmp_path: Path) -> None:
