@@ -24,7 +24,7 @@ class Limits(BaseModel):
     outside: float = 0.02
     """Rise of the share of actions that lie outside the window of a shelf that is known."""
     seen_share: float = 0.1
-    """Relative fall of the share of shelves that came before somebody, on the same surface and layout."""
+    """Relative change of the share of shelves that came before somebody, either way, on the same surface and layout."""
     refused: float = 0.01
     sample_ratio_p: float = 0.001
     unread: int = 100_000
@@ -83,7 +83,8 @@ def recording(alarm: Reading, signs: Signals, limits: Limits = LIMITS) -> Findin
             wrong.append(f"shelves a day went from {seen.shelves_a_day.before:.4g} to {seen.shelves_a_day.after:.4g}")
     if seen.seen_share is not None and seen.seen_share.before > 0:
         figures["seen_share"] = seen.seen_share.after / seen.seen_share.before
-        if figures["seen_share"] < 1 - limits.seen_share:
+        # It falls where beacons are lost; where none come any more, all shelves count as visible, and it rises.
+        if not 1 - limits.seen_share <= figures["seen_share"] <= 1 / (1 - limits.seen_share):
             wrong.append(
                 f"{seen.seen_share.after:.1%} of the shelves of a surface and layout came before somebody, it was "
                 f"{seen.seen_share.before:.1%}"

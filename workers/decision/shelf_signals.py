@@ -39,13 +39,18 @@ def recording(before: Shelves, after: Shelves, joined: Change | None = None) -> 
 
 
 def _seen_share(before: Shelves, after: Shelves) -> Change | None:
-    """The share of visible shelves on both sides, of the surface and layout where it fell most; None without any.
+    """The share of visible shelves on both sides, of the surface and layout where it changed most; None without any.
 
     Of the same surface and layout, for a new layout is seen by more or fewer people and loses no record.
     """
     old, new = _visible_shares(before), _visible_shares(after)
     changes = [Change(before=old[name], after=new[name]) for name in sorted(old.keys() & new.keys()) if old[name] > 0]
-    return min(changes, key=lambda each: each.after / each.before, default=None)
+    return max(changes, key=_relative_change, default=None)
+
+
+def _relative_change(each: Change) -> float:
+    """As the larger over the smaller."""
+    return max(each.after, each.before) / min(each.after, each.before) if each.after else math.inf
 
 
 def _visible_shares(shelves: Shelves) -> dict[tuple[str, str], float]:

@@ -67,6 +67,7 @@ SHOWS: list[tuple[str, dict[str, Any]]] = [
     ("recording", recorded(shelves_a_day=Change(before=10_000, after=6_000))),
     ("recording", recorded(shelves_a_day=Change(before=10_000, after=15_000))),
     ("recording", recorded(seen_share=Change(before=0.96, after=0.8))),
+    ("recording", recorded(seen_share=Change(before=0.8, after=1.0))),  # no beacon comes any more
     ("recording", recorded(joined=Change(before=0.99, after=0.95))),
     ("recording", recorded(sample_ratio_p=1e-5)),
     ("recording", recorded(unread=5_000_000)),
