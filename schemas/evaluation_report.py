@@ -89,6 +89,16 @@ class VariantSplit(_Value):
     p_value: float = Field(description="Of the sample ratio, against an even split.")
 
 
+class Sources(_Value):
+    """Of how many shelves of the days the user is not known, and how many `seen` arrive. Of all models."""
+
+    shelves: int
+    by_session: int = Field(description="No user, but a session, which represents one.")
+    by_itself: int = Field(description="Neither: each is a user of its own.")
+    acted: int = Field(description="With a click, like or purchase.")
+    acted_seen: int = Field(description="Of these, with a `seen` too.")
+
+
 class Comparison(_Value):
     """Differences `other` - `one`, of users' figures paired."""
 
@@ -144,5 +154,6 @@ class Report(_Value):
     comparison: Comparison | None = None
     variants: tuple[Comparison, ...] = Field(default=(), description="Each variant less the first one by name.")
     attributed: Attributed | None = None
+    sources: Sources | None = None
     plan: Plan | None = None
     open_days: int = Field(default=0, description="Days whose figures may still change.")

@@ -46,6 +46,44 @@ def attribution(folder: Path, since: date, until: date, windows: Windows = USUAL
     return Attribution(*(int(each or 0) for each in found))
 
 
+@dataclass(frozen=True)
+class Sources:
+    """Shelves, counted as records, by what is known of who had them before them."""
+
+    shelves: int = 0
+    by_session: int = 0
+    """Without a user, but of a session, which stands for one."""
+    by_itself: int = 0
+    """Without either: each such shelf is a user of its own."""
+    acted: int = 0
+    """Those with a click, like or purchase, whenever it was."""
+    acted_seen: int = 0
+    """Of these, those with a `seen` too: where beacons are sent, the share of them that arrives."""
+
+
+def sources(folder: Path, since: date, until: date, windows: Windows = USUAL) -> Sources:
+    """The shelves of the days [since, until), of all models."""
+
+    def counts() -> pl.LazyFrame:
+        names = ("event", "request_id", "user", "session")
+        shelves = scan(folder, since, until, names).filter(pl.col("event") == "shelf")
+        last = until + max(windows.click, windows.like, windows.purchase) + _DAY
+        told = scan(folder, since - _DAY, last, ("event", "request_id")).filter(pl.col("event") != "shelf")
+        is_action = pl.col("event").is_in(["click", "like", "purchase"])
+        told = told.group_by("request_id").agg(acted=is_action.any(), seen=(pl.col("event") == "seen").any())
+        both = shelves.join(told, on="request_id", how="left")
+        unknown, acted = pl.col("user").is_null(), pl.col("acted").fill_null(value=False)
+        return both.select(
+            shelves=pl.len(),
+            by_session=(unknown & pl.col("session").is_not_null()).sum(),
+            by_itself=(unknown & pl.col("session").is_null()).sum(),
+            acted=acted.sum(),
+            acted_seen=(acted & pl.col("seen").fill_null(value=False)).sum(),
+        )
+
+    return Sources(*(int(each or 0) for each in collect(counts).row(0)))
+
+
 def _counts(folder: Path, since: date, until: date, windows: Windows) -> pl.LazyFrame:
     limits = {"click": windows.click, "like": windows.like, "purchase": windows.purchase}
     names = ("event", "request_id", "at")

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.evaluation_report import Attributed, Comparison, Figures, Plan, Report, Shown, SliceReport
+from schemas.evaluation_report import Attributed, Comparison, Figures, Plan, Report, Shown, SliceReport, Sources
 from workers.reports import descriptions, formatting
 
 
@@ -80,7 +80,12 @@ def _head(report: Report) -> RenderableType:
         coverage = [] if report.scored is None else [_sentence(formatting.coverage(report.scored))]
         return _section(title, _sentence(descriptions.INDEX_MEANING), f"shelves of {head}", *coverage)
     share = "" if report.listings_share is None else f", {report.listings_share:.1%} of those that could be shown"
-    return Group(head, f"{report.listings:,} distinct listings shown{share}", *_attribution(report.attributed))
+    return Group(
+        head,
+        f"{report.listings:,} distinct listings shown{share}",
+        *_attribution(report.attributed),
+        *_sources(report.sources),
+    )
 
 
 def _attribution(counts: Attributed | None) -> list[RenderableType]:
@@ -94,6 +99,20 @@ def _attribution(counts: Attributed | None) -> list[RenderableType]:
     if counts.early:
         text += f"; {counts.early:,} are up to five minutes before it and count as at its time"
     return [_sentence(text)]
+
+
+def _sources(counts: Sources | None) -> list[RenderableType]:
+    if counts is None or not counts.shelves:
+        return []
+    parts = []
+    if unknown := counts.by_session + counts.by_itself:
+        parts.append(
+            f"{unknown / counts.shelves:.1%} of the shelves have no user: the session represents it for "
+            f"{counts.by_session:,} shelves, {counts.by_itself:,} count as a user each"
+        )
+    if counts.acted_seen:
+        parts.append(f"{counts.acted_seen / counts.acted:.1%} of {counts.acted:,} shelves with an action have a `seen`")
+    return [_sentence("; ".join(parts))] if parts else []
 
 
 def _totals(report: Report) -> RenderableType:
