@@ -17,12 +17,12 @@ import pytest
 from judged import CLICKED, DAYS, FIRST, GOOD, LIVE, LOST, POOR, SHELVES, UNKNOWN, WIDTH
 from program import command, document, failed, run
 from reported import look
-from schemas.evaluation_report import Attributed, Report
+from schemas.evaluation_report import Attributed, Report, Sources
 from streams.settings import Settings
 from workers.decision.decision_round import RESULT
 from workers.decision.evidence_store import Store
 from workers.decision.retrain_policy import folder
-from workers.evaluation.attribution_rate import attribution
+from workers.evaluation.attribution_rate import attribution, sources
 from workers.evaluation.day_statistics import folder_stats
 from workers.evaluation.measures import discounts
 from workers.evaluation.reader import Days
@@ -61,7 +61,11 @@ def test_the_document_is_a_recomputation(market: Settings) -> None:
     assert reach is not None
     by_day = list(folder_stats(Days.of(place, report.since, report.until)))
     found = attribution(place, report.since, report.until)
-    assert build(by_day, Clock(report.at, reach)).model_copy(update={"attributed": Attributed(**vars(found))}) == report
+    told = {
+        "attributed": Attributed(**vars(found)),
+        "sources": Sources(**vars(sources(place, report.since, report.until))),
+    }
+    assert build(by_day, Clock(report.at, reach)).model_copy(update=told) == report
     assert report.protocol == "shelf"
     assert report.open_days == DAYS  # the records go no further: nobody knows yet what is bought, and sent back
     assert _value(report.total, "nDCG@5") == pytest.approx(discounts(5)[CLICKED - 1], abs=CLOSE)
