@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from schemas.evaluation_report import Attributed, Comparison, Report
+from schemas.evaluation_report import Attributed, Comparison, Report, Sources
 from streams.errors import LookalikeError, UsageError
 from streams.settings import Settings
-from workers.evaluation.attribution_rate import attribution
+from workers.evaluation.attribution_rate import attribution, sources
 from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.day_statistics import folder_stats
 from workers.evaluation.exact_sums import DayStats, merge_days
@@ -56,7 +56,13 @@ class RecordedRun:
         report = build(by_day, self.clock, self.config, model=self.model, comparison=comparison, earlier=earlier)
         found = attribution(self.days.folder, self.days.since, self.days.until, self.clock.windows)
         planned = build_plan(by_day, self.config, effect) if effect is not None else None
-        update = {"attributed": Attributed(**vars(found)), "plan": planned, "variants": self._variants(by_day)}
+        known = sources(self.days.folder, self.days.since, self.days.until, self.clock.windows)
+        update = {
+            "attributed": Attributed(**vars(found)),
+            "sources": Sources(**vars(known)),
+            "plan": planned,
+            "variants": self._variants(by_day),
+        }
         return report.model_copy(update=update)
 
     def index_report(self, compare: Pair | None, sample: int) -> Report:
