@@ -29,6 +29,7 @@ from . import (
     similar_by_id,
     throughput,
     useful_work,
+    visible_shelves,
     withdrawing,
 )
 from .bench import Bench, ground
@@ -49,6 +50,7 @@ PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
     "k": false_alarms.measure,
     "l": power.measure,
     "m": coverage_of_days.measure,
+    "n": visible_shelves.measure,
 }
 
 
@@ -66,6 +68,7 @@ def main() -> None:
         known += (
             ", g recorder, h similar by listing, i evaluate, j coverage, k false alarms, l power, m coverage of days"
         )
+        known += ", n visible shelves"
         parser.error(f"no part {unknown[0]}: {known}")
     sys.path.insert(0, str(ROOT / "tests" / "support"))  # what the tests share
     from reaper import reap_at_end
