@@ -64,7 +64,7 @@ def _true_rate(records: Records, surface: str) -> float:
     """Of the shelves that came before somebody where beacons are sent, else of all shown."""
     shown = sum(bool(each["looked"]) for each in records if each["event"] == "shelf" and each["surface"] == surface)
     clicks = sum(each["event"] == "click" and str(each["request_id"]).startswith(surface) for each in records)
-    return 100 * clicks / shown
+    return float(100 * clicks / shown)
 
 
 def _site(surface: str, count: int, *, sends: bool, lost: float = 0.0) -> Records:
