@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from workers.evaluation.config import USUAL, EvaluationConfig
-from workers.evaluation.exact_sums import DayStats, Key, Sums, add_padded, bootstrap_sums, distinct, to_fixed_point
+from workers.evaluation.exact_sums import DayStats, Key, Sums, add_exactly, bootstrap_sums, distinct, to_fixed_point
 from workers.evaluation.rankings import ShelfRanking, as_shown, reranked
 from workers.evaluation.reader import Days
 from workers.evaluation.shelf_statistics import curve_values, more_values, place_values, shelf_values
@@ -123,4 +123,4 @@ def _by_stratum(kind: str, shelves: Shelves, values: Sums, choice: EvaluationCon
 
 
 def _add(sums: dict[Key, Sums], key: Key, total: Sums) -> None:
-    sums[key] = add_padded(sums[key], total) if key in sums else total
+    sums[key] = add_exactly(sums[key], total) if key in sums else total

@@ -24,6 +24,7 @@ _MOST = 1 << 20
 """Values of shelves are below it."""
 
 Sums = NDArray[np.int64]
+"""Beyond 2^63 their type is `object`, Python's integers: `add_exactly` sees to it, and `as_floats` takes both."""
 
 
 class Key(NamedTuple):
@@ -59,7 +60,7 @@ def merge_days(parts: Iterable[DayStats]) -> DayStats:
     listings = [np.zeros(0, np.uint64)]
     for part in parts:
         for key, value in part.sums.items():
-            sums[key] = add_padded(sums[key], value) if key in sums else value
+            sums[key] = add_exactly(sums[key], value) if key in sums else value
         listings.append(part.listings)
     return DayStats(dict(sorted(sums.items())), distinct(np.concatenate(listings)))
 
@@ -75,12 +76,21 @@ def distinct(hashes: Hashes) -> Hashes:
     return found
 
 
-def add_padded(one: Sums, other: Sums) -> Sums:
-    """Their sum; OverflowError where one of them would pass 2^63: 8.6 billion, of items shown in the first place."""
+def add_exactly(one: Sums, other: Sums) -> Sums:
+    """Their sum, whatever its size: in int64 while that holds it, 8.6 billion items, in Python's integers beyond.
+
+    >>> add_exactly(np.array([2**62]), np.array([2**62])).tolist() == [2**63]
+    True
+    """
     total = one + other
-    if total.min(initial=0) < 0:  # neither part is, and the sum of two wraps once at most
-        raise OverflowError(f"sums of shelves pass {(1 << 63) // SCALE:,}: evaluate fewer days at once")
+    if total.dtype == np.int64 and total.min(initial=0) < 0:  # neither part is, and a sum of two wraps once at most
+        return one.astype(object) + other
     return total
+
+
+def as_floats(sums: Sums) -> NDArray[np.float64]:
+    """Sums as numbers of shelves, items or gains: each rounded once to the nearest float64."""
+    return np.asarray(sums, np.float64) / SCALE
 
 
 def to_fixed_point(values: NDArray[np.float64]) -> Sums:
@@ -108,7 +118,7 @@ def bootstrap_sums(users: Hashes, cells: NDArray[np.integer], values: Sums, repl
             total = found.get(cell, np.zeros((replicates + 1, values.shape[1]), np.int64))
             for first in range(0, len(rows), _ROWS_AT_ONCE):
                 part = rows[first : first + _ROWS_AT_ONCE]
-                total = add_padded(total, _product(drawn[who[part]], mine[part]))
+                total = add_exactly(total, _product(drawn[who[part]], mine[part]))
             found[cell] = total
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from workers.evaluation.config import EvaluationConfig
-from workers.evaluation.exact_sums import SCALE, Sums, bootstrap_sums, to_fixed_point
+from workers.evaluation.exact_sums import Sums, as_floats, bootstrap_sums, to_fixed_point
 from workers.evaluation.measures import Measure
 from workers.evaluation.rankings import full_index, judged_at
 from workers.evaluation.replicates import ReplicatedFigure, ratio
@@ -32,6 +32,6 @@ def index_sums(shelves: Shelves, lists: Hashes, choice: EvaluationConfig) -> Sum
 def index_figures(sums: Sums, choice: EvaluationConfig) -> Mapping[str, ReplicatedFigure]:
     """The measures, and beside them always how much of what is listed was judged."""
     names = (*map(str, choice.measures), JUDGED)
-    shelves, *columns = sums.T / SCALE
+    shelves, *columns = as_floats(sums).T
     found = zip(names, columns, strict=True)
     return {name: ratio(column, shelves, "shelves with a relevant item") for name, column in found}

@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.evaluation.config import EvaluationConfig
 from workers.evaluation.estimates import MinimumEvidence, NotEnoughEvidence
-from workers.evaluation.exact_sums import SCALE, DayStats, Sums, add_padded
+from workers.evaluation.exact_sums import DayStats, Sums, add_exactly, as_floats
 from workers.evaluation.intervals import effective_users
 from workers.evaluation.measures import Measure
 from workers.evaluation.position_bias import CorrectedSums, Curve, Stratum, corrected_sums, examination, unknown_curve
@@ -55,7 +55,7 @@ def curve_sums(stats: DayStats) -> DayStats:
 def curves(stats: DayStats, floor: MinimumEvidence) -> dict[Layout, Curve]:
     """How much places are looked at, by surface and layout."""
     found = {(key.surface, key.layout): sums for key, sums in stats.sums.items() if key.kind == "curve"}
-    return {layout: examination(sums / SCALE, floor.clicks) for layout, sums in found.items()}
+    return {layout: examination(as_floats(sums), floor.clicks) for layout, sums in found.items()}
 
 
 def replicate_figures(
@@ -73,7 +73,7 @@ def replicate_figures(
     told = {where: _of_slice(strata, looked, choice) for where, strata in slices.items()}
     more = [sums for key, sums in stats.sums.items() if key.kind == "more"]
     if more:
-        total = dict(zip((*MORE, *place_names()), reduce(add_padded, more).T / SCALE, strict=True))
+        total = dict(zip((*MORE, *place_names()), as_floats(reduce(add_exactly, more)).T, strict=True))
         told[ALL] |= {name: ratio(total[up], total[down], "items with it told") for name, (up, down) in SHARES.items()}
         for kind, names in (("position", map(str, range(1, PLACES + 1))), ("age", AGES)):
             for name in names:
@@ -85,8 +85,8 @@ def _of_slice(
     strata: Mapping[Layout, Sums], looked: Mapping[Layout, Curve], choice: EvaluationConfig
 ) -> dict[str, ReplicatedFigure]:
     names = shelf_names(choice.measures)
-    columns = {layout: dict(zip(names, sums.T / SCALE, strict=True)) for layout, sums in strata.items()}
-    total = dict(zip(names, reduce(add_padded, strata.values()).T / SCALE, strict=True))
+    columns = {layout: dict(zip(names, as_floats(sums).T, strict=True)) for layout, sums in strata.items()}
+    total = dict(zip(names, as_floats(reduce(add_exactly, strata.values())).T, strict=True))
     found = {str(each): ratio(total[str(each)], total[each.over], _SHELVES[each.over]) for each in choice.measures}
     for each in choice.measures:
         if each.name == "nDCG":

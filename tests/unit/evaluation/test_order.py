@@ -1,5 +1,6 @@
 """Figures do not depend on the order of records, on files, on how days are put together: equal to the last bit."""
 
+import itertools
 import random
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -22,6 +23,8 @@ from workers.evaluation.exact_sums import DayStats, Key, bootstrap_sums, merge_d
 from workers.evaluation.figures import figures
 from workers.evaluation.measures import PAPER, Measure
 from workers.evaluation.reader import Days, read_shelves
+from workers.evaluation.replicates import replicate_figures
+from workers.evaluation.shelf_statistics import shelf_names
 from workers.evaluation.shelves import make_shelves
 from workers.interactions.scan import collect, scan
 from workers.simulate.parquet import write_parquet
@@ -170,14 +173,29 @@ def test_large_values_add_up_exactly() -> None:
     assert int(found[0, 0]) == 7_000 * int(each[0, 0])
 
 
-def test_sums_that_do_not_fit_are_refused() -> None:
-    """In shelves, in days put together: 2^63 is never passed in silence."""
+def test_sums_beyond_64_bits_add_up_exactly() -> None:
+    """Of the shelves of a day, and of days put together, in any order: 2^63 is no bound."""
     each = to_fixed_point(np.full((9_000, 1), 2.0**20 - 2.0**-30))
-    with pytest.raises(OverflowError, match="fewer days"):
-        bootstrap_sums(np.arange(1, 9_001, dtype=np.uint64), np.zeros(9_000, np.int64), each, 1)
-    day = DayStats({Key("shelf", "all"): np.full((2, 1), 1 << 62)})
-    with pytest.raises(OverflowError, match="8,589,934,592"):
-        merge_days([day, day])
+    found = bootstrap_sums(np.arange(1, 9_001, dtype=np.uint64), np.zeros(9_000, np.int64), each, 1)[0]
+    assert int(found[0, 0]) == 9_000 * int(each[0, 0]) > 1 << 63
+    key, odd = Key("shelf", "all"), 3
+    days = [DayStats({key: np.full((2, 1), (1 << 62) + number)}) for number in (odd, 0, 1, 5, 9)]
+    for order in itertools.permutations(days):
+        merged = merge_days(order).sums[key]
+        assert [int(number) for number in merged[:, 0]] == [5 * (1 << 62) + odd + 15] * 2
+
+
+def test_figures_of_sums_beyond_64_bits() -> None:
+    """Figures of sixteen times 2^60 shelves are those of one: ratios do not depend on how many days there are."""
+    small = EvaluationConfig(replicates=2)
+    names = shelf_names(small.measures)
+    rows = np.ones((3, len(names)), np.int64) << 60
+    one = DayStats({Key("shelf", "all", "", "item", "grid"): rows})
+    many = merge_days([one] * 16)
+    few, more = (replicate_figures(stats, small)["all", ""] for stats in (one, many))
+    assert few.keys() == more.keys()
+    for name, figure in few.items():
+        np.testing.assert_array_equal(figure.values, more[name].values)
 
 
 def repeated(table: pl.DataFrame) -> pl.DataFrame:
