@@ -4,11 +4,13 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import resources
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
@@ -35,8 +37,11 @@ from workers.server.responses import Accepted, Problem, ShelfAnswer, TextQuery, 
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 _STATUS = {"body-too-large": 413, "image-too-large": 413, "body-too-slow": 408, "media-type": 415}
-_PAGE = resources.files("workers.server").joinpath("page.html").read_text()
-_OWN_ALONE = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+_ASSETS = "/docs/assets"
+_OWN_ALONE = (
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {"type": "object", "required": ["image"], "properties": {"image": _BINARY["schema"]}}
 _QUESTION: dict[str, Any] = {
@@ -94,6 +99,7 @@ def make_app(parts: ApiDependencies, terms: ApiConfig) -> FastAPI:
     app = FastAPI(
         title="Lookalike",
         summary="Similar items.",
+        version=version("lookalike"),
         docs_url=None,
         redoc_url=None,
         responses={422: {"model": Problem}, 503: {"model": Problem, "description": "Come back after Retry-After."}},
@@ -193,9 +199,20 @@ def _looked_at(app: FastAPI, parts: ApiDependencies) -> None:
         return parts.health()
 
     @app.get("/docs", include_in_schema=False)
-    async def page() -> Response:
-        """The API for people; FastAPI's own page would load its scripts from elsewhere."""
-        return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _OWN_ALONE})
+    async def documentation(request: Request) -> Response:
+        """The API for people: Swagger UI, whose files this server has itself."""
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=app.title,
+            swagger_js_url=f"{root}{_ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{_ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{_ASSETS}/favicon.png",
+        )
+        page.headers["Content-Security-Policy"] = _OWN_ALONE
+        return page
+
+    app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -1,9 +1,11 @@
 """Shelves over HTTP: what is on them, that each is recorded as it was shown, and what is refused."""
 
 import io
+import re
 import zlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -243,8 +245,15 @@ def test_pages_for_people_and_programs(served: Server) -> None:
     page = served.client.get("/docs")
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "openapi.json" in page.text
-    assert "http" not in page.text.lower()  # nothing is loaded from elsewhere
-    paths = served.client.get("/openapi.json").json()["paths"]
+    assets = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(assets) == 3
+    for address in assets:  # nothing is loaded from elsewhere
+        assert address.startswith("/docs/assets/")
+        assert served.client.get(address).status_code == 200
+    assert "default-src 'none'; connect-src 'self'" in page.headers["Content-Security-Policy"]
+    document = served.client.get("/openapi.json").json()
+    assert document["info"]["version"] == version("lookalike")
+    paths = document["paths"]
     assert {"/v1/listings/{listing_id}/similar", "/v1/similar", "/v1/interactions"} <= set(paths)
     kinds = paths["/v1/similar"]["post"]["requestBody"]["content"]
     assert {"application/json", "image/jpeg", "multipart/form-data"} <= set(kinds)
