@@ -2,7 +2,6 @@
 
 import gc
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from workers.cli.extras import extra_of
 from workers.cli.lazy_commands import program_of
 from workers.cli.output import say
 from workers.process.exit_status import exit_status
+from workers.process.installed_version import installed_version
 
 app = typer.Typer(
     name="lookalike",
@@ -59,12 +59,10 @@ app = typer.Typer(
 def _version(wanted: bool) -> None:
     if not wanted:
         return
-    try:
-        typer.echo(f"lookalike {version('lookalike')}")
-    except PackageNotFoundError:
-        raise LookalikeError(
-            "lookalike runs from its folder and is not installed, so its version is not known"
-        ) from None
+    installed = installed_version()
+    if installed is None:
+        raise LookalikeError("lookalike runs from its folder and is not installed, so its version is not known")
+    typer.echo(f"lookalike {installed}")
     raise typer.Exit
 
 

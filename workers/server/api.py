@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -19,6 +18,7 @@ from streams.errors import BadMessage, LookalikeError, SlowDown
 from streams.listing_codec import why_invalid
 from workers.images.decoder_pool import DecodeCall
 from workers.milvus.candidates import Candidate
+from workers.process.installed_version import installed_version
 from workers.process.request_origin import AllowedHosts
 from workers.server import request_body
 from workers.server.answerer import Answerer, NotIndexed
@@ -99,7 +99,7 @@ def make_app(parts: ApiDependencies, terms: ApiConfig) -> FastAPI:
     app = FastAPI(
         title="Lookalike",
         summary="Similar items.",
-        version=version("lookalike"),
+        version=installed_version() or "unknown",
         docs_url=None,
         redoc_url=None,
         responses={422: {"model": Problem}, 503: {"model": Problem, "description": "Come back after Retry-After."}},
