@@ -311,7 +311,7 @@ MUTANTS = (
     ),
     Mutant(
         "strangers are answered",
-        (Edit("workers/server/api.py", "    app.add_middleware(Guarded, hosts=terms.hosts)\n", ""),),
+        (Edit("workers/server/api.py", "    app.add_middleware(OriginCheck, hosts=config.hosts)\n", ""),),
         ("tests/behaviour/server/test_shelves.py::test_strangers",),
     ),
     Mutant(

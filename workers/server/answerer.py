@@ -16,7 +16,7 @@ from workers.milvus.neighbors import PUBLIC_STATUSES
 from workers.milvus.searcher import Searcher
 from workers.server import metrics
 from workers.server.exploration import explore
-from workers.server.live_collection import Live
+from workers.server.live_collection import LiveCollection
 from workers.server.policy import Caps, Policy, rank
 from workers.server.query import Query, QueryVector, Visit
 from workers.server.randomisation import Shares, plan
@@ -35,10 +35,10 @@ class Dependencies:
     """What an answerer works with."""
 
     searcher: Searcher
-    live: Live
+    live: LiveCollection
     follower: TakedownFollower
     key: HashKey
-    outbox: ShelfPublisher
+    shelf_publisher: ShelfPublisher
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,12 @@ class Answerer:
     """
 
     def __init__(
-        self, means: Dependencies, chosen: AnswerOptions, new_id: Callable[[], str] = lambda: secrets.token_hex(16)
+        self,
+        dependencies: Dependencies,
+        chosen: AnswerOptions,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        self._means, self._chosen, self._new_id = means, chosen, new_id
+        self._dependencies, self._chosen, self._new_id = dependencies, chosen, new_id
 
     def by_listing(self, listing_id: str) -> Query:
         """A query by a listing of the index; nothing is encoded, its row has the vector."""
@@ -69,50 +72,50 @@ class Answerer:
 
     def answer(self, query: Query, policy: Policy, visit: Visit) -> tuple[Shelf, list[Candidate]]:
         """The shelf as it is recorded, and its items as they are shown, in the same order."""
-        hides = self._means.follower.require(seconds=0.0, stale=self._chosen.stale_seconds).is_hidden
+        hides = self._dependencies.follower.require(seconds=0.0, stale=self._chosen.stale_seconds).is_hidden
         request = Request(self._new_id(), query, policy, visit)
         try:
-            made = self._make(request, hides)
+            ranked_shelf = self._rank_shelf(request, hides)
         except CollectionGone:  # the collection was dropped: by now another may be live
-            self._means.live.forget()
+            self._dependencies.live.forget()
             try:
-                made = self._make(request, hides)
+                ranked_shelf = self._rank_shelf(request, hides)
             except CollectionGone as gone:
                 raise SlowDown(str(gone)) from gone
-        shelf = shelf_of(request, made, self._means.key, datetime.now(UTC))
-        self._means.outbox.enqueue(shelf)
-        metrics.SHELVES.labels(made.drawn).inc()
-        if not made.placed:
+        shelf = shelf_of(request, ranked_shelf, self._dependencies.key, datetime.now(UTC))
+        self._dependencies.shelf_publisher.enqueue(shelf)
+        metrics.SHELVES.labels(ranked_shelf.drawn).inc()
+        if not ranked_shelf.items:
             metrics.EMPTY_SHELVES.inc()
-        return shelf, [each.item for each in made.placed]
+        return shelf, [each.item for each in ranked_shelf.items]
 
-    def _make(self, request: Request, hides: Hides) -> RankedShelf:
+    def _rank_shelf(self, request: Request, hides: Hides) -> RankedShelf:
         """All of one shelf, from the collections that were live when it was begun."""
-        live, lots = self._means.live.now(), SeededRandom(self._means.key, request.request_id)
-        sought = request.query.seek(live)
-        if sought is None or (
-            sought.listing_id is not None
-            and hides(sought.listing_id, sought.version, sought.seller_id, sought.picture or "")
+        live, random = self._dependencies.live.now(), SeededRandom(self._dependencies.key, request.request_id)
+        query_vector = request.query.seek(live)
+        if query_vector is None or (
+            query_vector.listing_id is not None
+            and hides(query_vector.listing_id, query_vector.version, query_vector.seller_id, query_vector.picture or "")
         ):
             raise NotIndexed
-        drawn, policy = plan(lots, self._chosen.shares), request.policy
+        drawn, policy = plan(random, self._chosen.shares), request.policy
         ranked = partial(self._ranked, policy=policy, hides=hides)
         if drawn == "interleave":
-            made = self._interleaved(request, lots, live, sought, ranked)
-            if made is not None:
-                return made
-        ranking = ranked(live, sought, policy.k)
+            ranked_shelf = self._interleaved(request, random, live, query_vector, ranked)
+            if ranked_shelf is not None:
+                return ranked_shelf
+        ranking = ranked(live, query_vector, policy.k)
         if drawn in ("no", "interleave"):
-            return RankedShelf(live, sought, [RankedItem(item) for item in ranking])
-        orders = explore(ranking, self._chosen.shares.how, lots)
-        return RankedShelf(live, sought, [RankedItem(item, propensity) for item, propensity in orders], drawn)
+            return RankedShelf(live, query_vector, [RankedItem(item) for item in ranking])
+        orders = explore(ranking, self._chosen.shares.how, random)
+        return RankedShelf(live, query_vector, [RankedItem(item, propensity) for item, propensity in orders], drawn)
 
     def _interleaved(
         self,
         request: Request,
-        lots: SeededRandom,
+        random: SeededRandom,
         live: Collections,
-        sought: QueryVector,
+        query_vector: QueryVector,
         ranked: Callable[[Collections, QueryVector, int], list[Candidate]],
     ) -> RankedShelf | None:
         """The live ranking and the anchor's in one shelf; None where the anchor has no answer or is live itself."""
@@ -126,28 +129,30 @@ class Answerer:
             metrics.MISSED.inc()
             return None
         # Twice as many of each: where caps keep some out, there are others.
-        caps = Caps(request.policy, sought.picture)
-        shelf = team_draft(ranked(live, sought, 2 * k), rival, k, lambda: lots.bernoulli("team"), caps.take)
-        return RankedShelf(live, sought, [RankedItem(item, team=team) for item, team in shelf], "interleave", anchor)
+        caps = Caps(request.policy, query_vector.picture)
+        shelf = team_draft(ranked(live, query_vector, 2 * k), rival, k, lambda: random.bernoulli("team"), caps.take)
+        return RankedShelf(
+            live, query_vector, [RankedItem(item, team=team) for item, team in shelf], "interleave", anchor
+        )
 
     def _ranked(
-        self, collections: Collections, sought: QueryVector, count: int, *, policy: Policy, hides: Hides
+        self, collections: Collections, query_vector: QueryVector, count: int, *, policy: Policy, hides: Hides
     ) -> list[Candidate]:
-        expression = policy.filter(without=sought.listing_id, seller_id=sought.seller_id)
+        expression = policy.filter(without=query_vector.listing_id, seller_id=query_vector.seller_id)
 
         def ask(limit: int) -> list[Candidate]:
             with metrics.STEP_SECONDS.labels("search").time():
-                return self._means.searcher.nearest(
-                    collections, sought.vector, expression, limit, vectors=policy.diversity > 0
+                return self._dependencies.searcher.nearest(
+                    collections, query_vector.vector, expression, limit, vectors=policy.diversity > 0
                 )
 
-        choose = partial(rank, policy=policy, count=count, hides=hides, picture=sought.picture)
+        choose = partial(rank, policy=policy, count=count, hides=hides, picture=query_vector.picture)
         first = policy.first + count - policy.k
         return search_until_enough(ask, choose, wanted=count, first=first, floor=policy.min_score)
 
     def _row(self, listing_id: str, collections: Collections) -> QueryVector | None:
         with metrics.STEP_SECONDS.labels("row").time():
-            stored = self._means.searcher.row(collections, listing_id)
+            stored = self._dependencies.searcher.row(collections, listing_id)
         if stored is None:
             return None
         if stored.status not in PUBLIC_STATUSES:  # a query by it would tell that it is there

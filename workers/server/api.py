@@ -25,13 +25,13 @@ from workers.server.answerer import Answerer, NotIndexed
 from workers.server.failure_log import FailureLog
 from workers.server.interaction_intake import InteractionIntake, allowed
 from workers.server.limits import BoundedExecutor, Limits, RateLimited, Unavailable
-from workers.server.origin_check import Guarded
+from workers.server.origin_check import OriginCheck
 from workers.server.picture_executor import PictureExecutor
 from workers.server.policy import Policy
-from workers.server.query import Query as Asked
+from workers.server.query import Query as SimilarQuery
 from workers.server.query import QueryVector, Visit
-from workers.server.query_encoder import Encoders
-from workers.server.request_metrics import Measured
+from workers.server.query_encoder import QueryEncoders
+from workers.server.request_metrics import RequestMetrics
 from workers.server.request_options import Options
 from workers.server.responses import Accepted, Problem, ShelfAnswer, TextQuery, shelf_answer
 
@@ -73,11 +73,11 @@ class ApiDependencies:
     """What the routes lead to."""
 
     answerer: Answerer
-    encoders: Encoders
+    encoders: QueryEncoders
     intake: InteractionIntake
-    crew: BoundedExecutor
-    pictures: PictureExecutor
-    texts: BoundedExecutor
+    listing_executor: BoundedExecutor
+    picture_executor: PictureExecutor
+    text_executor: BoundedExecutor
     """For each kind its own threads: no query by listing waits for the model, and none by text for a decoder."""
     health: Callable[[], dict[str, Any]]
 
@@ -94,7 +94,7 @@ class ApiConfig:
     """Of pictures, besides JPEG, PNG and WebP."""
 
 
-def make_app(parts: ApiDependencies, terms: ApiConfig) -> FastAPI:
+def make_app(dependencies: ApiDependencies, config: ApiConfig) -> FastAPI:
     """The application."""
     app = FastAPI(
         title="Lookalike",
@@ -104,46 +104,48 @@ def make_app(parts: ApiDependencies, terms: ApiConfig) -> FastAPI:
         redoc_url=None,
         responses={422: {"model": Problem}, 503: {"model": Problem, "description": "Come back after Retry-After."}},
     )
-    app.add_middleware(Guarded, hosts=terms.hosts)
-    app.add_middleware(Measured)
-    _shelves(app, parts, terms)
-    _interactions(app, parts, terms)
-    _looked_at(app, parts)
-    _failures(app)
+    app.add_middleware(OriginCheck, hosts=config.hosts)
+    app.add_middleware(RequestMetrics)
+    _shelf_routes(app, dependencies, config)
+    _interaction_routes(app, dependencies, config)
+    _operational_routes(app, dependencies)
+    _error_handlers(app)
     return app
 
 
-def _shelves(app: FastAPI, parts: ApiDependencies, terms: ApiConfig) -> None:
-    async def shelf(query: Asked, options: Options, visit: Visit) -> Response:
-        policy = options.policy(terms.defaults, terms.limits.most)
-        crew = parts.texts if query.kind == "text" else parts.crew
-        return _json(shelf_answer(*await crew.run(lambda: parts.answerer.answer(query, policy, visit))))
+def _shelf_routes(app: FastAPI, dependencies: ApiDependencies, config: ApiConfig) -> None:
+    async def shelf(query: SimilarQuery, options: Options, visit: Visit) -> Response:
+        policy = options.policy(config.defaults, config.limits.most)
+        executor = dependencies.text_executor if query.kind == "text" else dependencies.listing_executor
+        return _json(shelf_answer(*await executor.run(lambda: dependencies.answerer.answer(query, policy, visit))))
 
     async def shelf_of_picture(data: bytes, options: Options, visit: Visit, source: str) -> Response:
-        policy = options.policy(terms.defaults, terms.limits.most)
+        policy = options.policy(config.defaults, config.limits.most)
 
         def answer(call: DecodeCall) -> tuple[Shelf, list[Candidate]]:
-            query = Asked("picture", lambda live: QueryVector(parts.encoders.of(live).picture(data, call)))
-            return parts.answerer.answer(query, policy, visit)
+            query = SimilarQuery(
+                "picture", lambda live: QueryVector(dependencies.encoders.of(live).picture(data, call))
+            )
+            return dependencies.answerer.answer(query, policy, visit)
 
-        return _json(shelf_answer(*await parts.pictures.run(source, answer)))
+        return _json(shelf_answer(*await dependencies.picture_executor.run(source, answer)))
 
     @app.get("/v1/listings/{listing_id:path}/similar", response_model=ShelfAnswer, responses={404: {"model": Problem}})
     async def similar_to_listing(
         listing_id: ListingPath, options: Annotated[Options, Query()], user: User = None, session: Session = None
     ) -> Response:
         """Listings like this one, itself left out."""
-        return await shelf(parts.answerer.by_listing(listing_id), options, options.visit(user, session))
+        return await shelf(dependencies.answerer.by_listing(listing_id), options, options.visit(user, session))
 
     @app.post("/v1/similar", response_model=ShelfAnswer, openapi_extra=_QUESTION)
     async def similar_to_picture_or_text(
         request: Request, options: Annotated[Options, Query()], user: User = None, session: Session = None
     ) -> Response:
         """Listings like a picture (JPEG, PNG or WebP, as the body or as the file `image` of a form), or like a text."""
-        asked, visit = await _asked(request, parts, terms), options.visit(user, session)
-        if isinstance(asked, bytes):
-            return await shelf_of_picture(asked, options, visit, _source(request, visit))
-        return await shelf(asked, options, visit)
+        query, visit = await _read_query(request, dependencies, config), options.visit(user, session)
+        if isinstance(query, bytes):
+            return await shelf_of_picture(query, options, visit, _source(request, visit))
+        return await shelf(query, options, visit)
 
 
 def _source(request: Request, visit: Visit) -> str:
@@ -151,16 +153,16 @@ def _source(request: Request, visit: Visit) -> str:
     return visit.user or visit.session or (request.client.host if request.client else "")
 
 
-async def _asked(request: Request, parts: ApiDependencies, terms: ApiConfig) -> Asked | bytes:
+async def _read_query(request: Request, dependencies: ApiDependencies, config: ApiConfig) -> SimilarQuery | bytes:
     """A query by text, or a picture."""
-    kind, limits = _media_type(request), terms.limits
-    pictures = (*_PICTURES, *(f"image/{each.lower()}" for each in terms.formats))
+    kind, limits = _media_type(request), config.limits
+    pictures = (*_PICTURES, *(f"image/{each.lower()}" for each in config.formats))
     if kind == "application/json":
         try:
             given = TextQuery.model_validate_json(await request_body.read_body(request, 10_000, limits.body_seconds))
         except ValidationError as error:
             raise BadMessage("text", why_invalid(error)) from None
-        return Asked("text", lambda live: QueryVector(parts.encoders.of(live).text(given.text)))
+        return SimilarQuery("text", lambda live: QueryVector(dependencies.encoders.of(live).text(given.text)))
     if kind == "multipart/form-data":
         return await request_body.picture(request, limits.picture_bytes, limits.body_seconds)
     if kind in pictures:
@@ -168,7 +170,7 @@ async def _asked(request: Request, parts: ApiDependencies, terms: ApiConfig) -> 
     raise BadMessage("media-type", f"one of application/json, multipart/form-data, {', '.join(pictures)}")
 
 
-def _interactions(app: FastAPI, parts: ApiDependencies, terms: ApiConfig) -> None:
+def _interaction_routes(app: FastAPI, dependencies: ApiDependencies, config: ApiConfig) -> None:
     @app.post(
         "/v1/interactions",
         status_code=202,
@@ -180,23 +182,23 @@ def _interactions(app: FastAPI, parts: ApiDependencies, terms: ApiConfig) -> Non
         request: Request, authorization: Annotated[str | None, Header(description="Bearer and the token.")] = None
     ) -> Response:
         """What visitors did with shelves: answered once Kafka has all of them; send them again after a 503."""
-        if not allowed(authorization, terms.token):
+        if not allowed(authorization, config.token):
             return _json(Problem(reason="token", detail="Authorization: Bearer TOKEN is missing or another"), 401)
         if _media_type(request) != "application/json":
             raise BadMessage("media-type", "application/json")
-        data = await request_body.read_body(request, terms.limits.interactions_bytes, terms.limits.body_seconds)
+        data = await request_body.read_body(request, config.limits.interactions_bytes, config.limits.body_seconds)
         try:
             given = json.loads(data)
         except (ValueError, RecursionError):
             raise BadMessage("interactions", "the body is not JSON") from None
-        return _json(Accepted(accepted=await parts.intake.take(given)), 202)
+        return _json(Accepted(accepted=await dependencies.intake.take(given)), 202)
 
 
-def _looked_at(app: FastAPI, parts: ApiDependencies) -> None:
+def _operational_routes(app: FastAPI, dependencies: ApiDependencies) -> None:
     @app.get("/health")
     async def health() -> dict[str, Any]:
         """How the server fares; `state` is running, degraded (it answers, but see `why`) or waiting."""
-        return parts.health()
+        return dependencies.health()
 
     @app.get("/docs", include_in_schema=False)
     async def documentation(request: Request) -> Response:
@@ -220,7 +222,7 @@ def _looked_at(app: FastAPI, parts: ApiDependencies) -> None:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _failures(app: FastAPI) -> None:
+def _error_handlers(app: FastAPI) -> None:
     log = FailureLog()
 
     @app.exception_handler(NotIndexed)

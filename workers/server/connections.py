@@ -1,8 +1,8 @@
-"""Connections of visitors: so many at once, and none that keeps its place without sending or reading.
+"""Connections of visitors: so many at once, and none that keeps its slot without sending or reading.
 
 uvicorn has a time limit for a connection that rests between two requests, and none for a request that never comes to
-its end. Here a request has to arrive whole, and an answer to be taken, within a time. When all places are taken, the
-connection that has waited longest for its visitor gives up its place to the new one: half-open requests, however many,
+its end. Here a request has to arrive whole, and an answer to be taken, within a time. When all slots are taken, the
+connection that has waited longest for its visitor gives up its slot to the new one: half-open requests, however many,
 keep out nobody who sends a whole one.
 """
 
@@ -22,7 +22,7 @@ ANSWER_SECONDS = 15.0
 _ARRIVING = (h11.IDLE, h11.SEND_BODY)
 
 
-class Places:
+class ConnectionSlots:
     """The connections there are, at most `most`, and which of them wait for their visitors, the longest first."""
 
     def __init__(self, most: int) -> None:
@@ -31,7 +31,7 @@ class Places:
         self._waiting: dict[Connection, None] = {}
 
     def take(self, connection: "Connection") -> bool:
-        """A place for a new connection, if need be of the one that has waited longest; False when all are in work."""
+        """A slot for a new connection, if need be that of the one that has waited longest; False if all are busy."""
         if len(self._all) >= self._most:
             oldest = next(iter(self._waiting), None)
             if oldest is None:
@@ -52,7 +52,7 @@ class Places:
             self._waiting[connection] = None
 
     def leave(self, connection: "Connection") -> None:
-        """Its place is free; safe to repeat."""
+        """Its slot is free; safe to repeat."""
         self._all.discard(connection)
         self._waiting.pop(connection, None)
 
@@ -60,20 +60,20 @@ class Places:
 class Connection(H11Protocol):
     """uvicorn's own protocol with the limits; `protocol` makes the class for one server."""
 
-    places: ClassVar[Places]
+    slots: ClassVar[ConnectionSlots]
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a place, or be turned away."""
+        """Take a slot, or be refused."""
         super().connection_made(transport)
-        if self.places.take(self):
+        if self.slots.take(self):
             self._look(begins=True)
         else:
             self.abort("full")
 
     def data_received(self, data: bytes) -> None:
-        """Something came; the time of a request does not begin anew with each byte of it."""
+        """Something came; the time of a request does not start again with each byte of it."""
         if self.transport.is_closing():
             return
         super().data_received(data)
@@ -97,7 +97,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone."""
-        self.places.leave(self)
+        self.slots.leave(self)
         for timer in (self._deadline, self._unread):
             if timer is not None:
                 timer.cancel()
@@ -113,7 +113,7 @@ class Connection(H11Protocol):
     def _look(self, *, begins: bool) -> None:
         """Set the deadline while a request is on its way, and take it away when it is whole."""
         arriving = self.conn.their_state in _ARRIVING
-        self.places.waits(self, waits=arriving)
+        self.slots.waits(self, waits=arriving)
         if not arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -123,4 +123,4 @@ class Connection(H11Protocol):
 
 def protocol(most: int) -> type[Connection]:
     """The class for a server of at most so many connections."""
-    return type("ServerConnection", (Connection,), {"places": Places(most)})
+    return type("ServerConnection", (Connection,), {"slots": ConnectionSlots(most)})

@@ -1,4 +1,4 @@
-"""Drawing the order of a shelf anew, with the exact probability of each item at its place.
+"""Randomising the order of a shelf, with the exact probability of each item at its place.
 
 The probabilities are those given that the shelf was drawn this way (`drawn` says so); how many shelves are, is the
 operator's choice and no part of them.
@@ -30,20 +30,20 @@ class Exploration:
     ] = 10
 
 
-def explore(items: Sequence[Shown], how: Exploration, lots: SeededRandom) -> list[tuple[Shown, float]]:
+def explore(items: Sequence[Shown], how: Exploration, random: SeededRandom) -> list[tuple[Shown, float]]:
     """The items in a drawn order, each with the probability with which it stands where it stands."""
     count = min(how.top, len(items))
-    order = shuffled(count, lots) if how.kind == "shuffle" else swapped(count, lots)
+    order = shuffled(count, random) if how.kind == "shuffle" else swapped(count, random)
     probability = shuffle_probability if how.kind == "shuffle" else swap_probability
     drawn = [(items[rank], probability(count, rank, place)) for place, rank in enumerate(order)]
     return drawn + [(each, 1.0) for each in items[count:]]
 
 
-def shuffled(count: int, lots: SeededRandom) -> list[int]:
+def shuffled(count: int, random: SeededRandom) -> list[int]:
     """Any order of `count` items, each as likely (Fisher and Yates): the rank that stands at each place, from 0."""
     order = list(range(count))
     for place in range(count - 1, 0, -1):
-        other = lots.randrange(place + 1, "shuffle")
+        other = random.randrange(place + 1, "shuffle")
         order[place], order[other] = order[other], order[place]
     return order
 
@@ -53,14 +53,14 @@ def shuffle_probability(count: int, rank: int, place: int) -> float:
     return 1 / count if rank < count and place < count else float(rank == place)
 
 
-def swapped(count: int, lots: SeededRandom) -> list[int]:
+def swapped(count: int, random: SeededRandom) -> list[int]:
     """Neighbours swapped: pairs from the first or from the second place on, by a coin; each pair turned by a coin.
 
     FairPairs (Radlinski and Joachims, 2006). An item moves by one place at most.
     """
     order = list(range(count))
-    for place in range(int(lots.bernoulli("pairs")), count - 1, 2):
-        if lots.bernoulli("swap"):
+    for place in range(int(random.bernoulli("pairs")), count - 1, 2):
+        if random.bernoulli("swap"):
             order[place], order[place + 1] = order[place + 1], order[place]
     return order
 

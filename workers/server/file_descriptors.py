@@ -1,4 +1,4 @@
-"""File descriptors: as many as the system lets us have, and places for connections within them."""
+"""File descriptors: as many as the system lets us have, and connection slots within them."""
 
 import resource
 
@@ -14,19 +14,19 @@ _OTHERS = 64
 _FEWEST = 16
 
 
-def places_for(most: int) -> int:
+def slots_for(most: int) -> int:
     """How many connections of visitors there may be at once, up to `most`; raises the process's own limit first.
 
     Raises LookalikeError when there would be too few to serve anybody.
     """
     limit = _raised()
-    places: int = min(most, limit - psutil.Process().num_fds() - BACKLOG - _OTHERS)
-    if places < min(most, _FEWEST):
+    slots: int = min(most, limit - psutil.Process().num_fds() - BACKLOG - _OTHERS)
+    if slots < min(most, _FEWEST):
         raise LookalikeError(
-            f"this process may open {limit} files and connections, which leaves {max(0, places)} for visitors; "
+            f"this process may open {limit} files and connections, which leaves {max(0, slots)} for visitors; "
             "raise the limit (`ulimit -n 4096`, LimitNOFILE=4096)"
         )
-    return places
+    return slots
 
 
 def _raised() -> int:

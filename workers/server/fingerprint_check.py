@@ -1,5 +1,5 @@
-"""Whether our encoders are the ones that filled the collections, asked again each minute: a collection may be made anew
-by another."""
+"""Whether this server's encoders are the ones that filled the collections, checked again each minute: a collection may
+be replaced by that of another encoder."""
 
 import time
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from workers.milvus.collection import Collections
 KNOWN_SECONDS = 60.0
 
 
-class Agreement:
-    """Compares fingerprints with those that are kept; asked from any thread."""
+class FingerprintCheck:
+    """Compares fingerprints with those stored beside the collections; thread-safe."""
 
     def __init__(
         self, ask: Callable[[Collections], Fingerprint | None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`ask` reads what is kept with a collection; None if nothing is: then there is nothing to differ from."""
+        """`ask` reads the fingerprint stored beside a collection; None if there is none: then nothing differs."""
         self._ask, self._clock = ask, clock
         self._known: dict[Collections, tuple[float, str | None]] = {}
 

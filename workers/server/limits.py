@@ -83,7 +83,7 @@ class BoundedExecutor:
         self._at_once, self._busy = at_once, 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns, done in a thread; raises Later where too much is in work. For one event loop."""
+        """What `work` returns, done in a thread; raises Unavailable where too much is in work. For one event loop."""
         if self._busy >= self._at_once:
             raise Unavailable("too many requests at once", retry_after=1.0)
         self._busy += 1

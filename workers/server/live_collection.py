@@ -1,4 +1,4 @@
-"""Which collections are live, known for a moment: so a swap of the alias is followed, and not asked for each time."""
+"""Which collections are live, cached for a moment: a swap of the alias is followed, and not looked up by each query."""
 
 import threading
 import time
@@ -8,12 +8,12 @@ from streams.errors import SlowDown
 from workers.milvus.collection import Collections
 from workers.server.limits import Unavailable
 
-KEPT_SECONDS = 1.0
-"""So long after it was asked for an alias is believed; its look-up takes about as long as a search."""
+CACHE_SECONDS = 1.0
+"""How long an alias is cached; its look-up takes about as long as a search."""
 
 
-class Live:
-    """The live model's collections; asked from any thread. `ask` resolves the alias, None where there is none yet."""
+class LiveCollection:
+    """The live model's collections; thread-safe. `ask` resolves the alias, None where there is none yet."""
 
     def __init__(self, ask: Callable[[], Collections | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._ask, self._clock = ask, clock
@@ -22,9 +22,11 @@ class Live:
         self._until = float("-inf")
 
     def now(self) -> Collections:
-        """What is live, at most `KEPT_SECONDS` old; raises Later before any model is, SlowDown where Milvus is away.
+        """What is live, at most `CACHE_SECONDS` old.
 
-        A failure is believed as long: else everybody who waits would wait for a failure of their own, one by one.
+        Raises Unavailable before any model is live, SlowDown if Milvus is away.
+
+        A failure is cached as long: otherwise each query that waits would wait for a failure of its own, one by one.
         """
         known = self._fresh()
         if known is None:
@@ -47,5 +49,5 @@ class Live:
             known = self._ask() or Unavailable("nothing is indexed yet: no model is live")
         except SlowDown as away:
             known = away
-        self._known, self._until = known, self._clock() + KEPT_SECONDS
+        self._known, self._until = known, self._clock() + CACHE_SECONDS
         return known

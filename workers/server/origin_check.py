@@ -16,12 +16,12 @@ _LOG_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
-class Guarded:
-    """Around the application."""
+class OriginCheck:
+    """ASGI middleware that refuses requests of other sites and of other hosts' names."""
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app, self._hosts = app, hosts
-        self._said_at = float("-inf")
+        self._logged_at = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -33,8 +33,8 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         metrics.FOREIGN.labels(refusal.reason).inc()
-        if time.monotonic() - self._said_at >= _LOG_SECONDS:
-            self._said_at = time.monotonic()
+        if time.monotonic() - self._logged_at >= _LOG_SECONDS:
+            self._logged_at = time.monotonic()
             sent = {name: headers.get(name, "")[:200] for name in ("host", "origin")}
             _log.warning("request_refused", reason=refusal.reason, remedy=REMEDY, **sent)
         problem = Problem(reason=refusal.reason, detail=refusal.detail)

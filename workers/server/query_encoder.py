@@ -13,7 +13,7 @@ from workers.models.encoder import SiglipEncoder
 from workers.models.folder import find_model, read_recipe
 from workers.models.protocol import Vectors
 from workers.server import metrics
-from workers.server.fingerprint_check import Agreement
+from workers.server.fingerprint_check import FingerprintCheck
 from workers.server.limits import Unavailable
 
 _MISSING_SECONDS = 30.0
@@ -46,19 +46,19 @@ class QueryEncoder:
         self._decoders.close()
 
 
-class Encoders:
+class QueryEncoders:
     """The models that this server has, by model id."""
 
     def __init__(
         self,
         models: Sequence[str],
         limits: ImageLimits,
-        agreement: Agreement,
+        fingerprint_check: FingerprintCheck,
         decoders: int = 1,
         device: Device = "auto",
     ) -> None:
         """Load them. Raises UsageError for a model that can't be used."""
-        self._agreement = agreement
+        self._fingerprint_check = fingerprint_check
         self._by_id: dict[str, QueryEncoder] = {}
         for model in models:
             folder = find_model(model)
@@ -79,14 +79,14 @@ class Encoders:
         encoder = self._by_id.get(collections.model_id)
         if encoder is None:
             return "the live model is not one of this server's"
-        differs = self._agreement.problem(collections, encoder.fingerprint)
+        differs = self._fingerprint_check.problem(collections, encoder.fingerprint)
         return differs and (
             f"this server's {collections.model_id} gives other vectors than the one that filled "
             f"{collections.listings}: {differs}"
         )
 
     def of(self, collections: Collections) -> QueryEncoder:
-        """The encoder that filled these collections and no other; raises Later where it is not here."""
+        """The encoder that filled these collections and no other; raises Unavailable where it is not here."""
         model_id = collections.model_id
         if model_id not in self._by_id:
             raise Unavailable(

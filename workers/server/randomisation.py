@@ -21,9 +21,9 @@ class Shares:
     how: Exploration = field(default_factory=Exploration)
 
 
-def plan(lots: SeededRandom, shares: Shares) -> Drawn:
+def plan(random: SeededRandom, shares: Shares) -> Drawn:
     """How the order of this request's shelf is drawn."""
-    share = lots.uniform("plan")
+    share = random.uniform("plan")
     if share < shares.interleave:
         return "interleave"
     return shares.how.kind if share < shares.interleave + shares.explore else "no"

@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from workers.server import metrics
 
 
-class Measured:
-    """Around the application."""
+class RequestMetrics:
+    """ASGI middleware that counts and times requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -20,14 +20,14 @@ class Measured:
             return
         status, started = 500, time.perf_counter()
 
-        async def told(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, told)
+            await self._app(scope, receive, send_and_note_status)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             metrics.REQUESTS.labels(route, str(status)).inc()

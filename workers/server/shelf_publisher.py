@@ -36,7 +36,7 @@ class ShelfPublisher:
         self.problem = ""
         """Why the last one was not recorded; empty where it was."""
         self._lock, self._stopping = threading.Lock(), threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="web-outbox", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="shelf-publisher", daemon=True)
 
     def start(self) -> Self:
         """Begin to listen for what Kafka confirms."""
@@ -50,8 +50,8 @@ class ShelfPublisher:
 
     def enqueue(self, shelf: Shelf) -> None:
         """Send a shelf; never blocks, never raises."""
-        if not self._publisher.offer(shelf, self._told):
-            self._told("the queue is full")
+        if not self._publisher.offer(shelf, self._on_delivery):
+            self._on_delivery("the queue is full")
 
     def close(self, seconds: float = 5.0) -> None:
         """Wait up to `seconds` for what is on its way; what is not confirmed then is counted, and said."""
@@ -65,7 +65,7 @@ class ShelfPublisher:
         if self.unrecorded:
             _log.warning("shelves_not_recorded", count=self.unrecorded, problem=self.problem)
 
-    def _told(self, problem: str) -> None:
+    def _on_delivery(self, problem: str) -> None:
         with self._lock:
             self.problem = problem
             if problem:

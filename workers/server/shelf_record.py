@@ -1,4 +1,4 @@
-"""A shelf as it was made, and as it is recorded: what was shown, in which order, how likely, and to whom."""
+"""A shelf as it was ranked, and as it is recorded: what was shown, in which order, how likely, and to whom."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +26,8 @@ class RankedShelf:
     """What was found for one query; `anchor` where its order was interleaved with another model's."""
 
     live: Collections
-    sought: QueryVector
-    placed: list[RankedItem]
+    query_vector: QueryVector
+    items: list[RankedItem]
     drawn: Drawn = "no"
     anchor: Collections | None = None
 
@@ -42,7 +42,7 @@ class Request:
     visit: Visit
 
 
-def shelf_of(request: Request, made: RankedShelf, key: HashKey, at: datetime) -> Shelf:
+def shelf_of(request: Request, ranked_shelf: RankedShelf, key: HashKey, at: datetime) -> Shelf:
     """The record of a shelf; ids of people are hashed with `key` here, and nowhere else leave the process."""
     visit = request.visit
     return Shelf(
@@ -50,13 +50,13 @@ def shelf_of(request: Request, made: RankedShelf, key: HashKey, at: datetime) ->
         at=at,
         query=request.query.listing_id,
         query_kind=request.query.kind,
-        category=made.sought.category or None,
-        seller_id=made.sought.seller_id or None,
-        items=tuple(_item(place, each) for place, each in enumerate(made.placed, 1)),
-        model=made.live.model_id,
-        anchor=made.anchor.model_id if made.anchor else None,
+        category=ranked_shelf.query_vector.category or None,
+        seller_id=ranked_shelf.query_vector.seller_id or None,
+        items=tuple(_item(position, each) for position, each in enumerate(ranked_shelf.items, 1)),
+        model=ranked_shelf.live.model_id,
+        anchor=ranked_shelf.anchor.model_id if ranked_shelf.anchor else None,
         policy=request.policy.name,
-        drawn=made.drawn,
+        drawn=ranked_shelf.drawn,
         variant=visit.variant,
         user=pseudonym(key, visit.user) if visit.user else None,
         # May be what a visitor is known by to the shop: no more than a user's id may it leave the process.
@@ -67,15 +67,15 @@ def shelf_of(request: Request, made: RankedShelf, key: HashKey, at: datetime) ->
     )
 
 
-def _item(place: int, placed: RankedItem) -> Item:
-    item = placed.item
+def _item(position: int, ranked: RankedItem) -> Item:
+    item = ranked.item
     return Item.model_validate(
         {
             "listing_id": item.listing_id,
-            "position": place,
+            "position": position,
             "score": round(item.score, 6),
-            "propensity": placed.propensity,
-            "team": placed.team,
+            "propensity": ranked.propensity,
+            "team": ranked.team,
             "category": item.category or None,
             "seller_id": item.seller_id or None,
             "status": item.status,

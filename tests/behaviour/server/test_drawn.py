@@ -60,21 +60,21 @@ def _rankings_meet(served: Server, shop: Shop) -> None:
     assert set(drawn) == {"shuffle", "interleave"}
     teams = Counter[str | None]()
     for each in shelves:
-        lots, kept = SeededRandom(key, each["request_id"]), shop.recorded(each["request_id"])
-        interleaved = lots.uniform("plan") < 0.5
+        random, kept = SeededRandom(key, each["request_id"]), shop.recorded(each["request_id"])
+        interleaved = random.uniform("plan") < 0.5
         assert each["drawn"] == kept.drawn == ("interleave" if interleaved else "shuffle")
         assert [item.listing_id for item in kept.items] == ids(each)
         assert kept.anchor == each["anchor"] == (ANCHOR if interleaved else None)
         if interleaved:
             mine, theirs = ([item.listing_id for item in kept.items if item.team == team] for team in TEAMS)
-            again = team_draft(mine, theirs, 6, lambda lots=lots: lots.bernoulli("team"), lambda _: True)  # type: ignore[misc]
+            again = team_draft(mine, theirs, 6, lambda random=random: random.bernoulli("team"), lambda _: True)  # type: ignore[misc]
             assert [(item.listing_id, item.team) for item in kept.items] == again
             assert all(item.propensity is None for item in kept.items)
             teams.update(item.team for item in kept.items)
         else:
             places = {item.listing_id: item for item in kept.items}
             ranking = sorted(places, key=lambda each: -(places[each].score or 0))
-            assert [(item.listing_id, item.propensity) for item in kept.items] == explore(ranking, how, lots)
+            assert [(item.listing_id, item.propensity) for item in kept.items] == explore(ranking, how, random)
             assert [item.propensity for item in kept.items] == [0.25] * 4 + [1.0] * 2
     assert teams["live"] == teams["anchor"] == 3 * drawn["interleave"]
 

@@ -10,9 +10,9 @@ from schemas.fingerprint import Fingerprint
 from streams.errors import SlowDown
 from workers.images.limits import ImageLimits
 from workers.milvus.collection import Collections
-from workers.server.fingerprint_check import KNOWN_SECONDS, Agreement
+from workers.server.fingerprint_check import KNOWN_SECONDS, FingerprintCheck
 from workers.server.limits import Unavailable
-from workers.server.query_encoder import Encoders
+from workers.server.query_encoder import QueryEncoders
 
 ONE, OTHER = (
     Collections(f"{name}@0123456789ab", f"listings_{name}", f"tombstones_{name}") for name in ("one", "other")
@@ -38,7 +38,7 @@ class Kept:
 def test_it_is_believed_for_a_minute() -> None:
     """For each collection; what is away is asked again at once."""
     kept = Kept(MINE, THEIRS, SlowDown("Milvus"), None, THEIRS)
-    agreement = Agreement(kept, lambda: kept.now)
+    agreement = FingerprintCheck(kept, lambda: kept.now)
     for _ in range(3):
         assert agreement.problem(ONE, MINE) is None
         assert "cosine 0.0000" in (agreement.problem(OTHER, MINE) or "")
@@ -51,12 +51,12 @@ def test_it_is_believed_for_a_minute() -> None:
 
 
 @pytest.fixture
-def encoders() -> Callable[[Kept], Encoders]:
+def encoders() -> Callable[[Kept], QueryEncoders]:
     """A server's encoders with the bundled model."""
-    return lambda kept: Encoders(("",), ImageLimits(), Agreement(kept), device="cpu")
+    return lambda kept: QueryEncoders(("",), ImageLimits(), FingerprintCheck(kept), device="cpu")
 
 
-def test_another_encoder_is_not_asked(encoders: Callable[[Kept], Encoders]) -> None:
+def test_another_encoder_is_not_asked(encoders: Callable[[Kept], QueryEncoders]) -> None:
     """A picture or a text is not encoded by it; the words tell visitors no figures."""
     kept = Kept()
     found = encoders(kept)

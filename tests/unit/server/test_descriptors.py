@@ -11,9 +11,9 @@ soft, hard = int(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 from streams.errors import LookalikeError
 from workers.process.exit_status import exit_status
-from workers.server.file_descriptors import places_for
+from workers.server.file_descriptors import slots_for
 try:
-    print(places_for(1_000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    print(slots_for(1_000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 except LookalikeError as refused:
     print(refused)
     sys.exit(exit_status(refused))

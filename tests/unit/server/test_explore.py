@@ -91,8 +91,8 @@ def test_the_same_items(count: int, top: int, kind: str, request_id: str) -> Non
 
 def test_lots() -> None:
     """Even, apart for each purpose, and another key draws otherwise."""
-    lots = SeededRandom(KEY, "r1")
-    first = [lots.uniform("a") for _ in range(3)]
+    random = SeededRandom(KEY, "r1")
+    first = [random.uniform("a") for _ in range(3)]
     assert len(set(first)) == 3
     assert [SeededRandom(KEY, "r1").uniform("a"), SeededRandom(KEY, "r1").uniform("b") == first[0]] == [first[0], False]
     assert SeededRandom(HashKey("another key of the tests"), "r1").uniform("a") != first[0]

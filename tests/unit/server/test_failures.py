@@ -31,8 +31,8 @@ def asked(failure: Exception, formats: tuple[str, ...] = (), picture: str = "") 
 
     answerer: Any = SimpleNamespace(by_listing=lambda each: Query("listing", fails, each), answer=fails)
     anything: Any = SimpleNamespace()
-    crew, pictures = BoundedExecutor(1, 8), PictureExecutor(1, 8)
-    parts = ApiDependencies(answerer, anything, anything, crew, pictures, crew, dict)
+    listing_executor, pictures = BoundedExecutor(1, 8), PictureExecutor(1, 8)
+    parts = ApiDependencies(answerer, anything, anything, listing_executor, pictures, listing_executor, dict)
 
     async def once() -> httpx.Response:
         app = make_app(parts, ApiConfig(Policy(), Limits(), token="", formats=formats))
@@ -45,7 +45,7 @@ def asked(failure: Exception, formats: tuple[str, ...] = (), picture: str = "") 
     try:
         return asyncio.run(once())
     finally:
-        crew.close()
+        listing_executor.close()
         pictures.close()
 
 

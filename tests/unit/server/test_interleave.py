@@ -30,8 +30,8 @@ def draft(live: list[int], anchor: list[int], k: int, coin: Callable[[], bool]) 
 @given(rankings, rankings, st.integers(0, 20), st.text(max_size=8))
 def test_what_holds_always(live: list[int], anchor: list[int], k: int, request_id: str) -> None:
     """As many as there are, each once, a team's in the order of its ranking; never two ahead while both have some."""
-    lots = SeededRandom(KEY, request_id)
-    shelf = draft(live, anchor, k, lambda: lots.bernoulli("team"))
+    random = SeededRandom(KEY, request_id)
+    shelf = draft(live, anchor, k, lambda: random.bernoulli("team"))
     items = [item for item, _ in shelf]
     assert len(items) == len(set(items)) == min(k, len({*live, *anchor}))
     for team, ranking in (("live", live), ("anchor", anchor)):

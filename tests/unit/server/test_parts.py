@@ -17,7 +17,7 @@ from workers.milvus.collection import Collections
 from workers.server.health import HealthState, health_report
 from workers.server.interaction_intake import allowed, checked
 from workers.server.limits import BoundedExecutor, TokenBucket, Unavailable
-from workers.server.live_collection import KEPT_SECONDS, Live
+from workers.server.live_collection import CACHE_SECONDS, LiveCollection
 from workers.server.policy import Policy
 from workers.server.randomisation import Shares, plan
 from workers.server.request_options import Options
@@ -41,11 +41,11 @@ class Clock:
 
 
 def test_an_alias_is_believed_for_a_moment() -> None:
-    """Asked for once in `KEPT_SECONDS`; then whatever it leads to; at once where it was forgotten."""
+    """Asked for once in `CACHE_SECONDS`; then whatever it leads to; at once where it was forgotten."""
     clock, answers = Clock(), [ONE, OTHER, ONE]
-    live = Live(lambda: answers.pop(0), clock)
+    live = LiveCollection(lambda: answers.pop(0), clock)
     assert [live.now(), live.now()] == [ONE, ONE]
-    clock.now += KEPT_SECONDS - 0.01
+    clock.now += CACHE_SECONDS - 0.01
     assert live.now() == ONE
     clock.now += 0.01
     assert live.now() == OTHER
@@ -65,14 +65,14 @@ def test_nobody_knows_what_is_live() -> None:
             raise answer
         return answer
 
-    live = Live(ask, clock)
+    live = LiveCollection(ask, clock)
     assert live.now() == ONE
     for words in ("Milvus", "no model is live"):
-        clock.now += KEPT_SECONDS
+        clock.now += CACHE_SECONDS
         for _ in range(2):
             with pytest.raises(SlowDown, match=words):
                 live.now()
-    clock.now += KEPT_SECONDS
+    clock.now += CACHE_SECONDS
     assert live.now() == ONE
 
 
@@ -93,24 +93,24 @@ def test_the_crew_has_an_end() -> None:
     """Beyond what may be in work at once, nobody waits: they are told to come back, until a thread is free."""
 
     async def run() -> None:
-        crew, gate = BoundedExecutor(threads=1, at_once=2), threading.Event()
-        waiting = [asyncio.create_task(crew.run(lambda: gate.wait(10))) for _ in range(2)]
+        listing_executor, gate = BoundedExecutor(threads=1, at_once=2), threading.Event()
+        waiting = [asyncio.create_task(listing_executor.run(lambda: gate.wait(10))) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="too many"):
-            await crew.run(lambda: 1)
+            await listing_executor.run(lambda: 1)
         waiting[1].cancel()  # a visitor who leaves frees no thread
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="too many"):
-            await crew.run(lambda: 1)
+            await listing_executor.run(lambda: 1)
         gate.set()
         assert await waiting[0]
         while True:
             try:
-                assert await crew.run(lambda: 3) == 3
+                assert await listing_executor.run(lambda: 3) == 3
                 break
             except Unavailable:
                 await asyncio.sleep(0.01)
-        crew.close()
+        listing_executor.close()
 
     asyncio.run(run())
 
